@@ -1,0 +1,438 @@
+// strtod_l is a GNU extension.
+#define _GNU_SOURCE
+#include <emmintrin.h>
+#include <locale.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "weir_json.h"
+
+// A single pass over a private copy of the text: containers are gathered on a stack and copied to the arena when they
+// close, strings are unescaped in place. The copy ends in zero bytes, so that looking ahead never leaves it.
+
+typedef struct parser {
+    weir_arena *arena;
+    uint8_t *start;
+    uint8_t *at;
+    uint8_t *end;
+    weir_json_value *stack;
+    size_t used;
+    size_t capacity;
+    uint32_t depth;
+    uint32_t max_depth;
+    weir_json_value inline_stack[128];
+} parser;
+
+static int parse_value(parser *p, weir_json_value *out);
+
+static inline void skip_space(parser *p) {
+    while (*p->at == ' ' || *p->at == '\n' || *p->at == '\r' || *p->at == '\t') p->at++;
+}
+
+static bool push(parser *p, weir_json_value value) {
+    if (p->used == p->capacity) {
+        size_t capacity = p->capacity * 2;
+        weir_json_value *grown = p->stack == p->inline_stack ? malloc(capacity * sizeof *grown)
+                                                             : realloc(p->stack, capacity * sizeof *grown);
+        if (!grown) return false;
+        if (p->stack == p->inline_stack) memcpy(grown, p->inline_stack, p->used * sizeof *grown);
+        p->stack = grown;
+        p->capacity = capacity;
+    }
+    p->stack[p->used++] = value;
+    return true;
+}
+
+static int utf8_length(const uint8_t *at, const uint8_t *end) {
+    // RFC 3629, section 4: no overlong forms, no surrogates, nothing above U+10FFFF.
+    uint8_t lead = at[0];
+    if (lead < 0x80) return 1;
+    if (lead < 0xC2) return 0;
+    if (lead < 0xE0) return end - at >= 2 && (at[1] & 0xC0) == 0x80 ? 2 : 0;
+    if (lead < 0xF0) {
+        if (end - at < 3 || (at[1] & 0xC0) != 0x80 || (at[2] & 0xC0) != 0x80) return 0;
+        if (lead == 0xE0 && at[1] < 0xA0) return 0;
+        if (lead == 0xED && at[1] > 0x9F) return 0;
+        return 3;
+    }
+    if (lead > 0xF4 || end - at < 4) return 0;
+    if ((at[1] & 0xC0) != 0x80 || (at[2] & 0xC0) != 0x80 || (at[3] & 0xC0) != 0x80) return 0;
+    if (lead == 0xF0 && at[1] < 0x90) return 0;
+    if (lead == 0xF4 && at[1] > 0x8F) return 0;
+    return 4;
+}
+
+static int hex4(const uint8_t *at, uint32_t *code) {
+    uint32_t value = 0;
+    for (int place = 0; place < 4; place++) {
+        uint8_t byte = at[place];
+        uint32_t digit;
+        if (byte >= '0' && byte <= '9') digit = byte - '0';
+        else if (byte >= 'a' && byte <= 'f') digit = byte - 'a' + 10;
+        else if (byte >= 'A' && byte <= 'F') digit = byte - 'A' + 10;
+        else return 0;
+        value = value << 4 | digit;
+    }
+    *code = value;
+    return 1;
+}
+
+static uint8_t *put_utf8(uint8_t *to, uint32_t code) {
+    if (code < 0x80) {
+        *to++ = (uint8_t)code;
+    } else if (code < 0x800) {
+        *to++ = (uint8_t)(0xC0 | code >> 6);
+        *to++ = (uint8_t)(0x80 | (code & 0x3F));
+    } else if (code < 0x10000) {
+        *to++ = (uint8_t)(0xE0 | code >> 12);
+        *to++ = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+        *to++ = (uint8_t)(0x80 | (code & 0x3F));
+    } else {
+        *to++ = (uint8_t)(0xF0 | code >> 18);
+        *to++ = (uint8_t)(0x80 | (code >> 12 & 0x3F));
+        *to++ = (uint8_t)(0x80 | (code >> 6 & 0x3F));
+        *to++ = (uint8_t)(0x80 | (code & 0x3F));
+    }
+    return to;
+}
+
+/// Bytes before the next quote, backslash, control or non-ASCII byte.
+static inline size_t plain_run(const uint8_t *at, size_t length) {
+    size_t done = 0;
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
+    while (length - done >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + done));
+        // Signed: bytes from 0x80 up are negative, so they are less than a space too.
+        __m128i stop = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
+            _mm_cmplt_epi8(bytes, space));
+        int mask = _mm_movemask_epi8(stop);
+        if (mask) return done + (size_t)__builtin_ctz((unsigned)mask);
+        done += 16;
+    }
+    while (done < length && at[done] >= ' ' && at[done] < 0x80 && at[done] != '"' && at[done] != '\\') done++;
+    return done;
+}
+
+static int parse_escape(parser *p, uint8_t **to) {
+    uint8_t kind = p->at[1];
+    switch (kind) {
+    case '"': case '\\': case '/': *(*to)++ = kind; break;
+    case 'b': *(*to)++ = '\b'; break;
+    case 'f': *(*to)++ = '\f'; break;
+    case 'n': *(*to)++ = '\n'; break;
+    case 'r': *(*to)++ = '\r'; break;
+    case 't': *(*to)++ = '\t'; break;
+    case 'u': {
+        uint32_t code, low;
+        if (p->end - p->at < 6 || !hex4(p->at + 2, &code)) return WEIR_JSON_BAD_ESCAPE;
+        if (code >= 0xDC00 && code <= 0xDFFF) return WEIR_JSON_LONE_SURROGATE;
+        if (code >= 0xD800 && code <= 0xDBFF) {
+            if (p->end - p->at < 12 || p->at[6] != '\\' || p->at[7] != 'u' || !hex4(p->at + 8, &low)
+                || low < 0xDC00 || low > 0xDFFF)
+                return WEIR_JSON_LONE_SURROGATE;
+            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
+            p->at += 6;
+        }
+        *to = put_utf8(*to, code);
+        p->at += 4;
+        break;
+    }
+    default: return WEIR_JSON_BAD_ESCAPE;
+    }
+    p->at += 2;
+    return WEIR_JSON_OK;
+}
+
+static int parse_string(parser *p, weir_json_value *out) {
+    uint8_t *from = ++p->at;
+    uint8_t *to = NULL;  // where unescaped bytes go; NULL while nothing has moved
+    for (;;) {
+        size_t run = plain_run(p->at, (size_t)(p->end - p->at));
+        if (to) {
+            memmove(to, p->at, run);
+            to += run;
+        }
+        p->at += run;
+        if (p->at >= p->end) return WEIR_JSON_TRUNCATED;
+        uint8_t byte = *p->at;
+        if (byte == '"') break;
+        if (byte == '\\') {
+            if (!to) to = p->at;
+            int result = parse_escape(p, &to);
+            if (result) return result;
+        } else if (byte < ' ') {
+            return WEIR_JSON_CONTROL;
+        } else {
+            int length = utf8_length(p->at, p->end);
+            if (!length) return WEIR_JSON_BAD_UTF8;
+            if (to) {
+                memmove(to, p->at, (size_t)length);
+                to += length;
+            }
+            p->at += length;
+        }
+    }
+    size_t length = (size_t)((to ? to : p->at) - from);
+    p->at++;
+    *out = (weir_json_value){.bits = (uint64_t)(uintptr_t)from, .count = (uint32_t)length, .tag = WEIR_JSON_STRING};
+    return WEIR_JSON_OK;
+}
+
+static int exact_double(parser *p, uint8_t *from, weir_json_value *out) {
+    // strtod rounds correctly; the byte behind the number is never one it would go on with.
+    static locale_t c_locale = (locale_t)0;
+    if (!c_locale) {
+        locale_t made = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+        locale_t expected = (locale_t)0;
+        if (!__atomic_compare_exchange_n(&c_locale, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+            freelocale(made);
+    }
+    char *stop;
+    double number = strtod_l((const char *)from, &stop, c_locale);
+    if ((uint8_t *)stop != p->at) return WEIR_JSON_BAD_NUMBER;
+    if (isinf(number)) return WEIR_JSON_NUMBER_RANGE;
+    memcpy(&out->bits, &number, sizeof number);
+    out->tag = WEIR_JSON_DOUBLE;
+    return WEIR_JSON_OK;
+}
+
+static int parse_number(parser *p, weir_json_value *out) {
+    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
+                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
+    uint8_t *from = p->at;
+    bool negative = *p->at == '-';
+    if (negative) p->at++;
+    uint8_t *digits = p->at;
+    uint64_t mantissa = 0;
+    if (*p->at == '0') {
+        p->at++;
+    } else if (*p->at >= '1' && *p->at <= '9') {
+        while (*p->at >= '0' && *p->at <= '9') mantissa = mantissa * 10 + (uint64_t)(*p->at++ - '0');
+    } else {
+        return WEIR_JSON_BAD_NUMBER;
+    }
+    size_t count = (size_t)(p->at - digits);
+    if (*p->at >= '0' && *p->at <= '9') return WEIR_JSON_BAD_NUMBER;  // 01
+    *out = (weir_json_value){0};
+    if (*p->at != '.' && *p->at != 'e' && *p->at != 'E') {
+        bool fits = count < 19 || (count == 19 && mantissa <= (uint64_t)INT64_MAX + negative);
+        if (fits && !(negative && mantissa == 0)) {
+            out->bits = negative ? 0 - mantissa : mantissa;
+            out->tag = WEIR_JSON_INT;
+            return WEIR_JSON_OK;
+        }
+        if (mantissa == 0) return exact_double(p, from, out);  // -0
+        out->bits = (uint64_t)(uintptr_t)from;
+        out->count = (uint32_t)(p->at - from);
+        out->tag = WEIR_JSON_BIG;
+        return WEIR_JSON_OK;
+    }
+    int exponent = 0;
+    if (*p->at == '.') {
+        uint8_t *point = ++p->at;
+        while (*p->at >= '0' && *p->at <= '9') mantissa = mantissa * 10 + (uint64_t)(*p->at++ - '0');
+        if (p->at == point) return WEIR_JSON_BAD_NUMBER;
+        count += (size_t)(p->at - point);
+        exponent = -(int)(p->at - point > 1000 ? 1000 : p->at - point);
+    }
+    if (*p->at == 'e' || *p->at == 'E') {
+        p->at++;
+        bool lowers = *p->at == '-';
+        if (*p->at == '-' || *p->at == '+') p->at++;
+        if (*p->at < '0' || *p->at > '9') return WEIR_JSON_BAD_NUMBER;
+        int written = 0;
+        while (*p->at >= '0' && *p->at <= '9') {
+            if (written < 100000) written = written * 10 + (*p->at - '0');
+            p->at++;
+        }
+        exponent += lowers ? -written : written;
+    }
+    // Exact by Clinger's fast path: both factors are representable and one rounding remains.
+    if (count <= 15 && exponent >= -22 && exponent <= 22) {
+        double number = (double)mantissa;
+        number = exponent < 0 ? number / powers[-exponent] : number * powers[exponent];
+        if (negative) number = -number;
+        memcpy(&out->bits, &number, sizeof number);
+        out->tag = WEIR_JSON_DOUBLE;
+        return WEIR_JSON_OK;
+    }
+    return exact_double(p, from, out);
+}
+
+static int close_container(parser *p, size_t base, uint8_t tag, weir_json_value *out) {
+    size_t values = p->used - base;
+    weir_json_header *header = weir_arena_allocate(p->arena, sizeof *header + values * sizeof *out);
+    if (!header) return WEIR_JSON_NO_MEMORY;
+    *header = (weir_json_header){.capacity = (uint32_t)values, .is_shared = 1};
+    memcpy(header + 1, p->stack + base, values * sizeof *out);
+    p->used = base;
+    *out = (weir_json_value){
+        .bits = (uint64_t)(uintptr_t)(header + 1),
+        .count = (uint32_t)(tag == WEIR_JSON_OBJECT ? values / 2 : values),
+        .tag = tag};
+    return WEIR_JSON_OK;
+}
+
+static int parse_array(parser *p, weir_json_value *out) {
+    if (++p->depth > p->max_depth) return WEIR_JSON_TOO_DEEP;
+    size_t base = p->used;
+    p->at++;
+    skip_space(p);
+    if (*p->at != ']') {
+        for (;;) {
+            weir_json_value element;
+            int result = parse_value(p, &element);
+            if (result) return result;
+            if (!push(p, element)) return WEIR_JSON_NO_MEMORY;
+            skip_space(p);
+            if (*p->at == ']') break;
+            if (*p->at != ',') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
+            p->at++;
+            skip_space(p);
+        }
+    }
+    p->at++;
+    p->depth--;
+    return close_container(p, base, WEIR_JSON_ARRAY, out);
+}
+
+static inline uint64_t key_hash(weir_json_value key) {
+    const uint8_t *bytes = (const uint8_t *)(uintptr_t)key.bits;
+    uint64_t hash = 0xCBF29CE484222325u ^ key.count;
+    for (uint32_t place = 0; place < key.count; place++) hash = (hash ^ bytes[place]) * 0x100000001B3u;
+    return hash;
+}
+
+static inline bool same_key(weir_json_value left, weir_json_value right) {
+    return left.count == right.count
+        && memcmp((const void *)(uintptr_t)left.bits, (const void *)(uintptr_t)right.bits, left.count) == 0;
+}
+
+/// A later member of the same name takes the place of the earlier one. Small objects are searched, large ones hashed,
+/// so that hostile input costs no more than linear time.
+static int drop_duplicates(parser *p, size_t base) {
+    size_t members = (p->used - base) / 2;
+    weir_json_value *pairs = p->stack + base;
+    if (members <= 16) {
+        for (size_t each = 1; each < members; each++)
+            for (size_t other = 0; other < each; other++)
+                if (same_key(pairs[2 * each], pairs[2 * other])) goto found;
+        return WEIR_JSON_OK;
+    }
+found:;
+    size_t slots = 64;
+    while (slots < members * 2) slots *= 2;
+    uint32_t *table = calloc(slots, sizeof *table);
+    if (!table) return WEIR_JSON_NO_MEMORY;
+    size_t kept = 0;
+    for (size_t each = 0; each < members; each++) {
+        size_t slot = key_hash(pairs[2 * each]) & (slots - 1);
+        while (table[slot] && !same_key(pairs[2 * (table[slot] - 1)], pairs[2 * each])) slot = (slot + 1) & (slots - 1);
+        if (table[slot]) {
+            pairs[2 * (table[slot] - 1) + 1] = pairs[2 * each + 1];
+        } else {
+            pairs[2 * kept] = pairs[2 * each];
+            pairs[2 * kept + 1] = pairs[2 * each + 1];
+            table[slot] = (uint32_t)++kept;
+        }
+    }
+    free(table);
+    p->used = base + 2 * kept;
+    return WEIR_JSON_OK;
+}
+
+static int parse_object(parser *p, weir_json_value *out) {
+    if (++p->depth > p->max_depth) return WEIR_JSON_TOO_DEEP;
+    size_t base = p->used;
+    p->at++;
+    skip_space(p);
+    if (*p->at != '}') {
+        for (;;) {
+            weir_json_value key, member;
+            if (*p->at != '"') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
+            int result = parse_string(p, &key);
+            if (result) return result;
+            skip_space(p);
+            if (*p->at != ':') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
+            p->at++;
+            skip_space(p);
+            result = parse_value(p, &member);
+            if (result) return result;
+            if (!push(p, key) || !push(p, member)) return WEIR_JSON_NO_MEMORY;
+            skip_space(p);
+            if (*p->at == '}') break;
+            if (*p->at != ',') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
+            p->at++;
+            skip_space(p);
+        }
+    }
+    p->at++;
+    p->depth--;
+    int result = drop_duplicates(p, base);
+    return result ? result : close_container(p, base, WEIR_JSON_OBJECT, out);
+}
+
+static int parse_word(parser *p, const char *word, size_t length, uint8_t tag, weir_json_value *out) {
+    if ((size_t)(p->end - p->at) < length || memcmp(p->at, word, length) != 0) return WEIR_JSON_UNEXPECTED;
+    p->at += length;
+    *out = (weir_json_value){.tag = tag};
+    return WEIR_JSON_OK;
+}
+
+static int parse_value(parser *p, weir_json_value *out) {
+    switch (*p->at) {
+    case '{': return parse_object(p, out);
+    case '[': return parse_array(p, out);
+    case '"': return parse_string(p, out);
+    case 't': return parse_word(p, "true", 4, WEIR_JSON_TRUE, out);
+    case 'f': return parse_word(p, "false", 5, WEIR_JSON_FALSE, out);
+    case 'n': return parse_word(p, "null", 4, WEIR_JSON_NULL, out);
+    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
+        return parse_number(p, out);
+    default: return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
+    }
+}
+
+enum { LOOK_AHEAD = 16 };
+
+int weir_json_parse(
+    weir_arena *arena, const uint8_t *bytes, size_t length, uint32_t max_depth, weir_json_value *value,
+    size_t *offset) {
+    *offset = 0;
+    if (length > UINT32_MAX / 2) return WEIR_JSON_TOO_LARGE;
+    uint8_t *copy = weir_arena_allocate(arena, length + LOOK_AHEAD);
+    if (!copy) return WEIR_JSON_NO_MEMORY;
+    if (length) memcpy(copy, bytes, length);
+    memset(copy + length, 0, LOOK_AHEAD);
+    parser p = {.arena = arena, .start = copy, .at = copy, .end = copy + length, .max_depth = max_depth};
+    p.stack = p.inline_stack;
+    p.capacity = sizeof p.inline_stack / sizeof p.inline_stack[0];
+    skip_space(&p);
+    int result = p.at >= p.end ? WEIR_JSON_EMPTY : parse_value(&p, value);
+    if (!result) {
+        skip_space(&p);
+        if (p.at < p.end) result = WEIR_JSON_TRAILING;
+    }
+    if (p.stack != p.inline_stack) free(p.stack);
+    *offset = (size_t)(p.at - copy);
+    return result;
+}
+
+size_t weir_json_plain_prefix(const uint8_t *bytes, size_t length) {
+    size_t done = 0;
+    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), last = _mm_set1_epi8(0x1F);
+    while (length - done >= 16) {
+        __m128i each = _mm_loadu_si128((const __m128i *)(bytes + done));
+        __m128i stop = _mm_or_si128(
+            _mm_or_si128(_mm_cmpeq_epi8(each, quote), _mm_cmpeq_epi8(each, backslash)),
+            _mm_cmpeq_epi8(_mm_max_epu8(each, last), last));
+        int mask = _mm_movemask_epi8(stop);
+        if (mask) return done + (size_t)__builtin_ctz((unsigned)mask);
+        done += 16;
+    }
+    while (done < length && bytes[done] >= ' ' && bytes[done] != '"' && bytes[done] != '\\') done++;
+    return done;
+}

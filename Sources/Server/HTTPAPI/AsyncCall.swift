@@ -1,0 +1,51 @@
+import Channels
+import Crypto
+import HTTPServing
+import JSONTree
+import NIOCore
+import Traces
+import Vocabulary
+
+/// An asynchronous call: on disk first, then `202` with the trace's name and the token that reads it.
+struct AsyncCall {
+    let services: DataServices
+    let intake: Intake
+    let reply: HTTPReplyHandle
+
+    func accept(loop: LoopState) {
+        let now = services.clock.now()
+        let id = loop.makeIdentifier(at: now)
+        let token = TraceToken.make()
+        loop.scratch.removeAll(keepingCapacity: true)
+        loop.scratch.append("{\"payload\":")
+        JSONWriter.write(intake.payload, into: &loop.scratch)
+        loop.scratch.append(",\"metadata\":")
+        JSONWriter.write(intake.metadata, into: &loop.scratch)
+        loop.scratch.append("}")
+        let trace = QueuedTrace(
+            id: id, channelID: intake.channel.id, channel: intake.channel.name,
+            input: loop.scratch.withUnsafeBytes { [UInt8]($0) }, attempt: 0, epoch: 1, createdAt: now)
+        let headers = intake.rate.map(Replies.rateHeaders) ?? []
+        let reply = reply
+        let requestID = intake.requestID
+        services.queue.accept(trace, tokenHash: token.hash, lane: loop.lane) { problem in
+            let response =
+                problem.map { Replies.problem($0, requestID: requestID, headers: headers) }
+                ?? Self.accepted(id, token, headers)
+            if reply.eventLoop.inEventLoop {
+                reply.send(response)
+            } else {
+                reply.eventLoop.execute { reply.send(response) }
+            }
+        }
+    }
+
+    private static func accepted(
+        _ id: Identifier, _ token: TraceToken, _ headers: [(String, String)]
+    ) -> HTTPResponse {
+        let body = "{\"trace_id\":\"\(id)\",\"trace_token\":\"\(token.text)\",\"status\":\"pending\"}"
+        let location = [("location", "/api/v1/data/traces/\(id)")]
+        return HTTPResponse(
+            status: 202, contentType: Replies.json, headers: headers + location, body: ByteBuffer(string: body))
+    }
+}

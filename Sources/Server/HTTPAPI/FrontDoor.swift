@@ -1,0 +1,55 @@
+import HTTPServing
+import JSONTree
+import NIOCore
+import NIOPosix
+import Synchronization
+import Vocabulary
+
+/// Where every HTTP request enters: data requests are answered on the event loop, everything else goes to the
+/// services that may wait.
+package final class FrontDoor: HTTPHandling {
+    private let data: DataPlane
+    private let operations: Operations
+    private let administration: AdminBridge
+    private let services: DataServices
+    private let loops = ThreadSpecificVariable<LoopState>()
+    private let nextLane = Atomic<Int>(0)
+
+    package init(services: DataServices, operations: Operations, administration: AdminBridge) {
+        self.services = services
+        self.operations = operations
+        self.administration = administration
+        data = DataPlane(services: services)
+    }
+
+    package func handle(_ request: HTTPRequest, reply: HTTPReplyHandle) {
+        let path = request.path
+        if path.hasPrefix("/api/v1/data/") {
+            let rest = path.dropFirst(13)
+            if rest.hasPrefix("traces/"), !rest.dropFirst(7).contains("/"), request.method == .get {
+                services.meters.data.increment()
+                administration.handle(request, reply: reply)
+                return
+            }
+            services.meters.data.increment()
+            data.handle(request, path: rest, reply: reply, loop: loopState())
+        } else if path == "/health" || path == "/healthz" || path == "/readyz" || path == "/metrics" {
+            operations.handle(request, path: path, reply: reply)
+        } else {
+            services.meters.admin.increment()
+            administration.handle(request, reply: reply)
+        }
+    }
+
+    package func problem(_ problem: Problem, requestID: String) -> HTTPResponse {
+        Replies.problem(problem, requestID: requestID)
+    }
+
+    private func loopState() -> LoopState {
+        if let state = loops.currentValue { return state }
+        let lane = nextLane.add(1, ordering: .relaxed).oldValue
+        let state = LoopState(lane: lane, state: services.state)
+        loops.currentValue = state
+        return state
+    }
+}

@@ -1,0 +1,54 @@
+import Channels
+import HTTPServing
+import JSONTree
+import NIOCore
+import Storage
+import Synchronization
+import Traces
+import Vocabulary
+import Workflows
+
+/// A synchronous call: run now, answer with what came out.
+struct SyncCall {
+    let services: DataServices
+    let intake: Intake
+    let reply: HTTPReplyHandle
+    let snapshot: ServingSnapshot
+
+    func start(loop: LoopState) throws(Refusal) {
+        let channel = intake.channel
+        let settings = services.runSettings
+        let timeout = channel.definition.config.timeoutMilliseconds ?? settings.syncTimeoutMilliseconds
+        let tracing = channel.definition.config.tracing
+        let bucket = intake.stickyBucket ?? (channel.workflows.count > 1 ? loop.drawBucket() : 0)
+        let options = settings.options(
+            startedAt: intake.receivedAt, timeoutMilliseconds: timeout, tracing: tracing,
+            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name), chain: [channel.name])
+        let run = try ChannelRun(
+            channel: channel, workflow: channel.workflow(bucket: bucket), payload: intake.payload,
+            metadata: intake.metadata, arena: intake.arena, options: options, startedAt: intake.receivedAt)
+        let now = services.clock.now()
+        let finish = SyncFinish(
+            services: services, requestID: intake.requestID, id: loop.makeIdentifier(at: now), createdAt: now,
+            rate: intake.rate, policy: tracing.policy, input: intake.payload, lane: loop.lane, reply: reply)
+        switch run.run.advance(steps: DataPlane.stepsOnLoop) {
+        case .finished:
+            run.returnPermit()
+            finish.complete(run, scratch: &loop.scratch) { reply.send($0) }
+            loop.giveBack(intake.arena)
+        case .yielded, .waiting:
+            goOn(run, finish)
+        }
+    }
+
+    private func goOn(_ run: consuming ChannelRun, _ finish: SyncFinish) {
+        let handOver = HandOver(run, finish)
+        let hasRoom = services.background.start { await handOver.go() }
+        if !hasRoom {
+            reply.send(
+                Replies.problem(
+                    Problem(.unavailable, "Too many long runs; try again later.", retryAfter: .seconds(1)),
+                    requestID: intake.requestID))
+        }
+    }
+}

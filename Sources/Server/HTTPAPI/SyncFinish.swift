@@ -1,0 +1,112 @@
+import Admission
+import Channels
+import Definitions
+import HTTPServing
+import JSONTree
+import NIOCore
+import Storage
+import Traces
+import Vocabulary
+import Workflows
+
+/// The end of a synchronous call: its reply, its trace, its counters.
+struct SyncFinish: Sendable {
+    let services: DataServices
+    let requestID: String
+    let id: Identifier
+    let createdAt: Timestamp
+    let rate: RateDecision?
+    let policy: TracePolicy
+    let input: JSONValue
+    let lane: Int
+    let reply: HTTPReplyHandle
+
+    /// - Parameter send: called once with the response, at once or when the trace is on disk.
+    func complete(
+        _ ended: ChannelRun, scratch: inout JSONByteBuffer, send: @escaping @Sendable (HTTPResponse) -> Void
+    ) {
+        let channel = ended.channel
+        let run = ended.run
+        let failure = run.failure
+        count(ended, failure)
+        let answered = response(to: run, channel: channel, scratch: &scratch)
+        let isFailed = failure != nil
+        guard policy == .sync || policy == .batch || policy == .failures && isFailed else {
+            send(answered)
+            return
+        }
+        let record = record(of: run, channel: channel, response: answered, scratch: &scratch)
+        guard policy == .sync || services.writer.isFull else {
+            services.writer.insert(record, lane: lane)
+            send(answered)
+            return
+        }
+        let requestID = requestID
+        let eventLoop = reply.eventLoop
+        services.writer.insert(record, lane: lane) { isCommitted in
+            let response =
+                isCommitted
+                ? answered
+                : Replies.problem(
+                    Problem(.storage, "The call ran, but its trace could not be stored."), requestID: requestID)
+            if eventLoop.inEventLoop { send(response) } else { eventLoop.execute { send(response) } }
+        }
+    }
+
+    private func count(_ ended: ChannelRun, _ failure: Problem?) {
+        let meters = ended.channel.meters
+        meters.duration.observe(seconds: Double(Stopwatch.nanoseconds() - ended.startedAt) / 1e9)
+        guard let failure else {
+            meters.ok.increment()
+            return
+        }
+        if failure.code == .timeout { meters.timedOut.increment() } else { meters.failed.increment() }
+    }
+
+    private func response(
+        to run: WorkflowRun, channel: ServedChannel, scratch: inout JSONByteBuffer
+    ) -> HTTPResponse {
+        let headers = rate.map(Replies.rateHeaders) ?? []
+        let answersEnveloped = channel.definition.config.responseMode == .enveloped
+        if let failure = run.failure, !answersEnveloped || failure.code == .timeout {
+            return Replies.problem(failure, requestID: requestID, headers: headers)
+        }
+        if channel.definition.config.responseMode == .shaped, let shaped = run.response {
+            return ShapedReply.make(shaped, data: run.data, headers: headers)
+        }
+        scratch.removeAll(keepingCapacity: true)
+        ReplyEnvelope.write(run, id: id, requestID: requestID, into: &scratch)
+        guard scratch.count <= services.maxResultBytes else {
+            return Replies.problem(
+                Problem(
+                    .responseTooLarge, "The result has \(scratch.count) bytes; \(services.maxResultBytes) are allowed."),
+                requestID: requestID, headers: headers)
+        }
+        let body = scratch.withUnsafeBytes { ByteBuffer(bytes: $0) }
+        return HTTPResponse(status: 200, contentType: Replies.json, headers: headers, body: body)
+    }
+
+    private func record(
+        of run: WorkflowRun, channel: ServedChannel, response: HTTPResponse, scratch: inout JSONByteBuffer
+    ) -> TraceRecord {
+        let now = services.clock.now()
+        scratch.removeAll(keepingCapacity: true)
+        run.writeSteps(into: &scratch)
+        let steps = scratch.withUnsafeBytes { [UInt8]($0) }
+        let masks = services.runSettings.maskedFields
+        let result =
+            masks.isEmpty || run.failure != nil
+            ? [UInt8](response.body.readableBytesView) : masked(run, masks, scratch: &scratch)
+        return TraceRecord(
+            id: id, channelID: channel.id, channel: channel.name, mode: .sync,
+            status: run.failure == nil ? .completed : .failed, result: result, steps: steps,
+            errorMessage: run.failure?.message ?? "", attempt: 1, dueAt: createdAt, createdAt: createdAt,
+            startedAt: createdAt, completedAt: now)
+    }
+
+    private func masked(_ run: WorkflowRun, _ masks: MaskedFields, scratch: inout JSONByteBuffer) -> [UInt8] {
+        scratch.removeAll(keepingCapacity: true)
+        ReplyEnvelope.write(run, id: id, requestID: requestID, into: &scratch, masking: masks)
+        return scratch.withUnsafeBytes { [UInt8]($0) }
+    }
+}

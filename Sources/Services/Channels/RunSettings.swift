@@ -1,0 +1,28 @@
+package import Definitions
+package import JSONTree
+package import Vocabulary
+package import Workflows
+
+/// What every run of this instance has in common.
+package struct RunSettings: Sendable {
+    package var syncTimeoutMilliseconds: Int
+    package var asyncTimeoutMilliseconds: Int
+    package var callTimeoutMilliseconds: Int
+    package var maxLoopIterations: Int
+    package var maxCallDepth: Int
+    package var maskedFields: MaskedFields
+    package var log: RunLogger?
+
+    package init(
+        syncTimeoutMilliseconds: Int, asyncTimeoutMilliseconds: Int, callTimeoutMilliseconds: Int,
+        maxLoopIterations: Int, maxCallDepth: Int, maskedFields: MaskedFields, log: RunLogger?
+    ) {
+        self.syncTimeoutMilliseconds = syncTimeoutMilliseconds
+        self.asyncTimeoutMilliseconds = asyncTimeoutMilliseconds
+        self.callTimeoutMilliseconds = callTimeoutMilliseconds
+        self.maxLoopIterations = maxLoopIterations
+        self.maxCallDepth = maxCallDepth
+        self.maskedFields = maskedFields
+        self.log = log
+    }
+}

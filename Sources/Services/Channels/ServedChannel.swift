@@ -1,0 +1,79 @@
+package import Admission
+package import Definitions
+package import JSONLogic
+package import JSONTree
+package import Vocabulary
+package import Workflows
+
+/// One channel of a snapshot, ready to take requests: its compiled guards and the workflow versions that share its
+/// traffic.
+package final class ServedChannel: Sendable {
+    package let id: String
+    package let name: String
+    package let methods: [String]
+    package let routePattern: String?
+    package let priority: Int
+    package let definition: ChannelDefinition
+    /// Compiled versions with their share in percent, newest first; the shares add up to 100.
+    package let workflows: [(workflow: CompiledWorkflow, percentage: Int)]
+    package let rateLimiter: RateLimiter?
+    package let concurrency: ConcurrencyLimiter?
+    package let meters: ChannelMeters
+
+    package init(
+        id: String, definition: ChannelDefinition, workflows: [(workflow: CompiledWorkflow, percentage: Int)],
+        previous: ServedChannel?, meters: ChannelMeters
+    ) {
+        self.id = id
+        self.definition = definition
+        self.workflows = workflows
+        self.meters = meters
+        name = definition.name
+        methods = definition.methods
+        routePattern = definition.routePattern
+        priority = definition.priority
+        rateLimiter = Self.limiter(definition, previous)
+        concurrency = Self.concurrency(definition, previous)
+    }
+
+    /// A limiter whose numbers did not change keeps its buckets over a reload.
+    private static func limiter(_ definition: ChannelDefinition, _ previous: ServedChannel?) -> RateLimiter? {
+        guard let wanted = definition.config.rateLimit else { return nil }
+        if let old = previous?.definition.config.rateLimit, let limiter = previous?.rateLimiter,
+            old.requestsPerSecond == wanted.requestsPerSecond, old.burst == wanted.burst
+        {
+            return limiter
+        }
+        return RateLimiter(requestsPerSecond: Double(wanted.requestsPerSecond), burst: wanted.burst)
+    }
+
+    /// Permits that are out when a reload comes are still counted while the limit is the same.
+    private static func concurrency(
+        _ definition: ChannelDefinition, _ previous: ServedChannel?
+    ) -> ConcurrencyLimiter? {
+        guard let limit = definition.config.maxConcurrent else { return nil }
+        if let old = previous?.concurrency, previous?.definition.config.maxConcurrent == limit { return old }
+        return ConcurrencyLimiter(limit: limit)
+    }
+
+    package func allows(_ method: String) -> Bool { methods.isEmpty || methods.contains(method) }
+
+    /// The version that takes this request.
+    ///
+    /// - Parameter bucket: 0..<100; the same bucket always takes the same version.
+    package func workflow(bucket: Int) -> CompiledWorkflow {
+        var upTo = 0
+        for (workflow, percentage) in workflows {
+            upTo += percentage
+            if bucket < upTo { return workflow }
+        }
+        return workflows[workflows.count - 1].workflow
+    }
+
+    /// Bucket of a sticky value: FNV-1a, folded to 0..<100.
+    package static func bucket(of value: UnsafeRawBufferPointer) -> Int {
+        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
+        for byte in value { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
+        return Int((hash ^ hash >> 32) % 100)
+    }
+}

@@ -1,0 +1,110 @@
+package import Definitions
+package import JSONTree
+package import Storage
+package import Telemetry
+package import Vocabulary
+package import Workflows
+
+/// Compiles the active definitions into a snapshot. What does not compile quarantines its channel alone.
+package struct SnapshotBuilder: Sendable {
+    private let functions: FunctionCatalogue
+    private let registry: MetricRegistry
+    /// Names of channels this instance serves; globs with `*`.
+    private let include: [String]
+    private let exclude: [String]
+
+    package init(
+        functions: FunctionCatalogue, registry: MetricRegistry, include: [String] = [], exclude: [String] = []
+    ) {
+        self.functions = functions
+        self.registry = registry
+        self.include = include
+        self.exclude = exclude
+    }
+
+    package func build(_ stored: DefinitionSnapshot, previous: ServingSnapshot) -> ServingSnapshot {
+        let active = stored.records.filter { $0.status == .active }
+        let workflows = Dictionary(grouping: active.filter { $0.kind == .workflow }, by: \.id)
+        var compiled: [String: Result<[(workflow: CompiledWorkflow, percentage: Int)], Problem>] = [:]
+        var served: [ServedChannel] = []
+        var quarantined: [LoadIssue] = []
+        for record in active where record.kind == .channel {
+            do {
+                if let channel = try channel(record, workflows, &compiled, previous) { served.append(channel) }
+            } catch {
+                quarantined.append(error)
+            }
+        }
+        return ServingSnapshot(
+            generation: stored.generation, channels: served, quarantined: quarantined, workflowCount: workflows.count)
+    }
+
+    private func channel(
+        _ record: DefinitionRecord, _ workflows: [String: [DefinitionRecord]],
+        _ compiled: inout [String: Result<[(workflow: CompiledWorkflow, percentage: Int)], Problem>],
+        _ previous: ServingSnapshot
+    ) throws(LoadIssue) -> ServedChannel? {
+        var issue = LoadIssue(
+            channel: record.id, channelID: record.id, workflowID: "", routePattern: nil, message: "")
+        guard let body = try? OwnedJSON(parsing: record.body) else {
+            issue.message = "The stored definition is not JSON."
+            throw issue
+        }
+        issue.channel = body.value.member("name")?.stringValue ?? record.id
+        issue.routePattern = body.value.member("route_pattern")?.stringValue
+        issue.workflowID = body.value.member("workflow_id")?.stringValue ?? ""
+        guard isSelected(issue.channel) else { return nil }
+        let (definition, details) = ChannelDefinition.parse(body.value)
+        guard let definition, details.isEmpty else {
+            issue.message = details.first.map { "\($0.path): \($0.message)" } ?? "The definition is not valid."
+            throw issue
+        }
+        let id = definition.workflowID ?? ""
+        let versions = compiled[id] ?? compile(workflows[id] ?? [])
+        compiled[id] = versions
+        switch versions {
+        case .failure(let problem):
+            issue.message = problem.message
+            throw issue
+        case .success(let versions):
+            guard !versions.isEmpty else {
+                issue.message = "Its workflow `\(id)` has no active version."
+                throw issue
+            }
+            return ServedChannel(
+                id: record.id, definition: definition, workflows: versions,
+                previous: previous.channels[definition.name],
+                meters: ChannelMeters(channel: definition.name, registry: registry))
+        }
+    }
+
+    private func compile(
+        _ records: [DefinitionRecord]
+    ) -> Result<[(workflow: CompiledWorkflow, percentage: Int)], Problem> {
+        var versions: [(workflow: CompiledWorkflow, percentage: Int)] = []
+        for record in records.sorted(by: { $0.version > $1.version }) {
+            guard let body = try? OwnedJSON(parsing: record.body) else {
+                return .failure(Problem(.engine, "Workflow `\(record.id)` version \(record.version) is not JSON."))
+            }
+            do throws(Problem) {
+                let workflow = try CompiledWorkflow.compile(
+                    body, id: record.id, version: record.version, functions: functions)
+                versions.append((workflow, record.rolloutPercentage))
+            } catch {
+                let first = error.details.first.map { " \($0.path): \($0.message)" } ?? ""
+                return .failure(
+                    Problem(
+                        .engine,
+                        "Workflow `\(record.id)` version \(record.version) does not compile: \(error.message)\(first)"))
+            }
+        }
+        return .success(versions)
+    }
+
+    private func isSelected(_ name: String) -> Bool {
+        (include.isEmpty || include.contains { Glob.matches($0, name) })
+            && !exclude.contains { Glob.matches($0, name) }
+    }
+}
+
+extension LoadIssue: Error {}

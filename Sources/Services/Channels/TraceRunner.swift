@@ -1,0 +1,109 @@
+package import JSONTree
+import Synchronization
+package import Traces
+package import Vocabulary
+package import Workflows
+
+/// Runs queued traces on the channels of the current snapshot, behind the same gates as a synchronous call.
+package final class TraceRunner: TraceRunning {
+    private let state: ServingState
+    private let settings: RunSettings
+    private let jsonLimits: JSONLimits
+    private let maxResultBytes: Int
+    /// How long a run waits before it asks again for a permit of a channel that is at capacity.
+    private let permitPause: Duration
+
+    /// Tasks between two looks at whether others want the thread.
+    private static let stepsBetweenYields = 2048
+
+    package init(
+        state: ServingState, settings: RunSettings, jsonLimits: JSONLimits, maxResultBytes: Int,
+        permitPause: Duration = .milliseconds(5)
+    ) {
+        self.state = state
+        self.settings = settings
+        self.jsonLimits = jsonLimits
+        self.maxResultBytes = maxResultBytes
+        self.permitPause = permitPause
+    }
+
+    package func run(_ trace: QueuedTrace, attempt: Int, timeout: Duration) async -> RunResult {
+        let snapshot = state.current
+        guard let channel = snapshot.channels[trace.channel] else {
+            let problem =
+                snapshot.quarantined[trace.channel]?.problem
+                ?? Problem(.notFound, "The channel `\(trace.channel)` is not served any more.")
+            return .failed(problem, isRetryable: true, steps: [])
+        }
+        let arena = JSONArena()
+        let message: JSONValue
+        do throws(JSONSyntaxError) {
+            message = try trace.input.withUnsafeBytes { bytes throws(JSONSyntaxError) in
+                try JSONReader.parse(bytes, in: arena, limits: JSONLimits(depth: jsonLimits.depth + 2))
+            }
+        } catch {
+            return .failed(
+                Problem(.engine, "The stored input is not readable: \(error.message)"), isRetryable: false, steps: [])
+        }
+        let ceiling = Int(timeout.wholeMilliseconds)
+        let milliseconds = min(channel.definition.config.timeoutMilliseconds ?? ceiling, ceiling)
+        let startedAt = Stopwatch.nanoseconds()
+        let options = settings.options(
+            startedAt: startedAt, timeoutMilliseconds: milliseconds, tracing: channel.definition.config.tracing,
+            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name),
+            chain: [channel.name])
+        let bucket = message.member("metadata")?.member("headers").flatMap { _ in nil } ?? Int.random(in: 0..<100)
+        while true {
+            do throws(Refusal) {
+                let run = try ChannelRun(
+                    channel: channel, workflow: channel.workflow(bucket: bucket),
+                    payload: message.member("payload") ?? .null, metadata: message.member("metadata") ?? .null,
+                    arena: arena, options: options, startedAt: startedAt)
+                return await finish(run)
+            } catch {
+                // At capacity: the work is accepted, so it waits for its turn, within its own time.
+                guard Stopwatch.nanoseconds() - startedAt < UInt64(milliseconds) * 1_000_000 else {
+                    return .failed(error.problem, isRetryable: true, steps: [])
+                }
+                try? await Task.sleep(for: permitPause)  // cancelled: the next turn ends it by its deadline
+            }
+        }
+    }
+
+    private func finish(_ held: ChannelRun) async -> RunResult {
+        let run = held.run
+        loop: while true {
+            switch run.advance(steps: Self.stepsBetweenYields) {
+            case .finished: break loop
+            case .yielded: await Task.yield()
+            case .waiting(let work): run.resume(with: await work())
+            }
+        }
+        held.returnPermit()
+        count(held)
+        var buffer = JSONByteBuffer()
+        run.writeSteps(into: &buffer)
+        let steps = buffer.withUnsafeBytes { [UInt8]($0) }
+        if let failure = run.failure {
+            return .failed(failure, isRetryable: failure.code != .validation, steps: steps)
+        }
+        buffer.removeAll(keepingCapacity: true)
+        MessageDocument.write(run, masking: settings.maskedFields, into: &buffer)
+        guard buffer.count <= maxResultBytes else {
+            return .failed(
+                Problem(.responseTooLarge, "The result has \(buffer.count) bytes; \(maxResultBytes) are allowed."),
+                isRetryable: false, steps: steps)
+        }
+        return .completed(result: buffer.withUnsafeBytes { [UInt8]($0) }, steps: steps)
+    }
+
+    private func count(_ held: ChannelRun) {
+        let meters = held.channel.meters
+        meters.duration.observe(seconds: Double(Stopwatch.nanoseconds() - held.startedAt) / 1e9)
+        guard let failure = held.run.failure else {
+            meters.ok.increment()
+            return
+        }
+        if failure.code == .timeout { meters.timedOut.increment() } else { meters.failed.increment() }
+    }
+}

@@ -1,0 +1,45 @@
+import Synchronization
+
+/// How much accepted work may wait: by number and by bytes. What is reserved is given back exactly once, when the run
+/// has ended.
+package final class QueueBounds: Sendable {
+    private let maxCount: Int
+    private let maxBytes: Int
+    private let usedCount = Atomic<Int>(0)
+    private let usedBytes = Atomic<Int>(0)
+
+    package enum Refusal: Sendable, Equatable { case full, memory }
+
+    package init(maxCount: Int, maxBytes: Int) {
+        self.maxCount = maxCount
+        self.maxBytes = maxBytes
+    }
+
+    /// - Returns: why not, or `nil` when `bytes` are now reserved.
+    package func reserve(bytes: Int) -> Refusal? {
+        guard usedCount.add(1, ordering: .acquiringAndReleasing).newValue <= maxCount else {
+            usedCount.subtract(1, ordering: .acquiringAndReleasing)
+            return .full
+        }
+        guard usedBytes.add(bytes, ordering: .acquiringAndReleasing).newValue <= maxBytes else {
+            giveBack(bytes: bytes)
+            return .memory
+        }
+        return nil
+    }
+
+    /// Takes without asking: for work that was accepted before this process started.
+    package func take(bytes: Int) {
+        usedCount.add(1, ordering: .acquiringAndReleasing)
+        usedBytes.add(bytes, ordering: .acquiringAndReleasing)
+    }
+
+    package func giveBack(bytes: Int) {
+        usedCount.subtract(1, ordering: .acquiringAndReleasing)
+        usedBytes.subtract(bytes, ordering: .acquiringAndReleasing)
+    }
+
+    package var count: Int { usedCount.load(ordering: .relaxed) }
+    package var bytes: Int { usedBytes.load(ordering: .relaxed) }
+    package var hasRoom: Bool { count < maxCount && bytes < maxBytes }
+}

@@ -1,0 +1,199 @@
+package import Storage
+import Synchronization
+package import Vocabulary
+
+/// Work that was accepted with `202` and is done later: the table is the queue, memory only holds what is next.
+///
+/// A row is on disk, held by this instance, before its caller hears of it; a worker runs it and settles the row. If
+/// this process dies, the row is still there, and the next start (or another instance) leases it and runs it again.
+package final class TraceQueue: Sendable {
+    package struct Settings: Sendable {
+        package var workers: Int
+        package var timeout: Duration
+        package var retry: RetryPolicy
+        package var pollInterval: Duration
+
+        package init(workers: Int, timeout: Duration, retry: RetryPolicy, pollInterval: Duration) {
+            self.workers = workers
+            self.timeout = timeout
+            self.retry = retry
+            self.pollInterval = pollInterval
+        }
+    }
+
+    package let bounds: QueueBounds
+    package let instance: String
+    private let settings: Settings
+    private let store: any TraceStore
+    private let writer: TraceWriter
+    private let clock: WallClock
+    private let runner: any TraceRunning
+    private let observe: @Sendable (TraceQueueEvent) -> Void
+    private let arrivals: AsyncStream<QueuedTrace>
+    private let arrival: AsyncStream<QueuedTrace>.Continuation
+    private let runningNow = Mutex<Set<Identifier>>([])
+    private let isStopping = Atomic<Bool>(false)
+    private let mayHoldMore = Atomic<Bool>(true)
+
+    package init(
+        settings: Settings, bounds: QueueBounds, instance: String, store: any TraceStore, writer: TraceWriter,
+        runner: any TraceRunning, clock: WallClock = .system,
+        observe: @escaping @Sendable (TraceQueueEvent) -> Void = { _ in }
+    ) {
+        self.settings = settings
+        self.bounds = bounds
+        self.instance = instance
+        self.store = store
+        self.writer = writer
+        self.runner = runner
+        self.clock = clock
+        self.observe = observe
+        // Bounded by `bounds`: nothing is yielded without a reservation.
+        (arrivals, arrival) = AsyncStream.makeStream(bufferingPolicy: .unbounded)
+    }
+
+    package var activeWorkers: Int { runningNow.withLock { $0.count } }
+    package var workers: Int { settings.workers }
+    package func isRunning(_ id: Identifier) -> Bool { runningNow.withLock { $0.contains(id) } }
+
+    /// Accepts one run: reserves its place, commits its row, then tells the caller and the workers.
+    ///
+    /// - Parameter completion: called once; `nil` means accepted and on disk.
+    package func accept(
+        _ trace: QueuedTrace, tokenHash: [UInt8], lane: Int, then completion: @escaping @Sendable (Problem?) -> Void
+    ) {
+        let bytes = trace.input.count
+        guard !isStopping.load(ordering: .relaxed) else {
+            completion(Problem(.unavailable, "The server is shutting down.", retryAfter: .seconds(5)))
+            return
+        }
+        if let refusal = bounds.reserve(bytes: bytes) {
+            observe(.rejected(refusal))
+            completion(Self.problem(refusal))
+            return
+        }
+        let now = clock.now()
+        let record = TraceRecord(
+            id: trace.id, channelID: trace.channelID, channel: trace.channel, mode: .async, status: .pending,
+            input: trace.input, tokenHash: tokenHash, attempt: trace.attempt, owner: instance, epoch: trace.epoch,
+            dueAt: now, createdAt: trace.createdAt)
+        writer.insert(record, lane: lane) { [self] isCommitted in
+            guard isCommitted else {
+                bounds.giveBack(bytes: bytes)
+                completion(Problem(.storage, "The trace could not be stored.", retryAfter: .seconds(1)))
+                return
+            }
+            arrival.yield(trace)
+            completion(nil)
+        }
+    }
+
+    private static func problem(_ refusal: QueueBounds.Refusal) -> Problem {
+        switch refusal {
+        case .full:
+            Problem(.unavailable, "The trace queue is full; try again later.", retryAfter: .seconds(1))
+        case .memory:
+            Problem(.unavailable, "The trace queue holds too many bytes; try again later.", retryAfter: .seconds(1))
+        }
+    }
+
+    /// Runs the workers until ``stop()``; what is queued in memory then stays on disk for the next start.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            for worker in 0..<settings.workers {
+                group.addTask { await self.work(lane: worker) }
+            }
+        }
+    }
+
+    private func work(lane: Int) async {
+        for await trace in arrivals {
+            if isStopping.load(ordering: .relaxed) { return }
+            await runOnce(trace, lane: lane)
+            if mayHoldMore.load(ordering: .relaxed), bounds.count < settings.workers { await rescueOnce() }
+        }
+    }
+
+    /// Stops taking work; the workers finish the run they are in.
+    package func stop() {
+        isStopping.store(true, ordering: .sequentiallyConsistent)
+        arrival.finish()
+    }
+
+    /// Runs one trace and hands its settlement to the writer.
+    package func runOnce(_ trace: QueuedTrace, lane: Int) async {
+        runningNow.withLock { _ = $0.insert(trace.id) }
+        let startedAt = clock.now()
+        let attempt = trace.attempt + 1
+        let result = await runner.run(trace, attempt: attempt, timeout: settings.timeout)
+        let settlement = settle(trace, attempt: attempt, startedAt: startedAt, result: result)
+        let bytes = trace.input.count
+        writer.settle(settlement, lane: lane) { [self] isCommitted in
+            runningNow.withLock { _ = $0.remove(trace.id) }
+            bounds.giveBack(bytes: bytes)
+            if !isCommitted { mayHoldMore.store(true, ordering: .relaxed) }
+        }
+    }
+
+    private func settle(_ trace: QueuedTrace, attempt: Int, startedAt: Timestamp, result: RunResult) -> TraceSettlement {
+        let now = clock.now()
+        var settlement = TraceSettlement(
+            id: trace.id, owner: instance, epoch: trace.epoch, status: .completed, attempt: attempt, dueAt: now,
+            startedAt: startedAt, completedAt: now)
+        switch result {
+        case .completed(let result, let steps):
+            settlement.result = result
+            settlement.steps = steps
+        case .failed(let problem, let isRetryable, let steps):
+            settlement.steps = steps
+            settlement.errorMessage = problem.message
+            settlement.status = .failed
+            settlement.keepsInput = true
+            let decision = settings.retry.decide(
+                attempt: attempt, isRetryable: isRetryable, at: now, draw: Double.random(in: 0..<1))
+            switch decision {
+            case .fail: break
+            case .deadLetter: settlement.isDead = true
+            case .retry(let dueAt):
+                settlement.status = .pending
+                settlement.dueAt = dueAt
+                settlement.completedAt = nil
+                mayHoldMore.store(true, ordering: .relaxed)
+            }
+            observe(.failed(decision))
+        }
+        return settlement
+    }
+
+    /// Leases what nobody holds: rows of a process that died, retries that are due, requeued dead letters.
+    /// - Returns: how many now wait here.
+    @discardableResult
+    package func rescueOnce() async -> Int {
+        guard bounds.hasRoom, !isStopping.load(ordering: .relaxed) else { return 0 }
+        do {
+            let limit = 200
+            let leased = try await store.lease(limit: limit, owner: instance, alive: [instance], now: clock.now())
+            mayHoldMore.store(leased.count == limit, ordering: .relaxed)
+            for record in leased {
+                bounds.take(bytes: record.input.count)
+                arrival.yield(
+                    QueuedTrace(
+                        id: record.id, channelID: record.channelID, channel: record.channel, input: record.input,
+                        attempt: record.attempt, epoch: record.epoch, createdAt: record.createdAt))
+            }
+            if !leased.isEmpty { observe(.rescued(leased.count)) }
+            return leased.count
+        } catch {
+            observe(.broken(error))
+            return 0
+        }
+    }
+}
+
+/// What the queue tells metrics and logs.
+package enum TraceQueueEvent: Sendable {
+    case rejected(QueueBounds.Refusal)
+    case failed(RetryDecision)
+    case rescued(Int)
+    case broken(StorageFailure)
+}

@@ -113,3 +113,12 @@ package struct JSONValue: Sendable {
         UnsafeRawBufferPointer(start: UnsafeRawPointer(bitPattern: UInt(raw.bits)), count: Int(raw.count))
     }
 }
+
+extension JSONValue {
+    /// The same value with a mark that only the room that made it understands.
+    package func flagged(_ flag: UInt8) -> JSONValue {
+        var marked = raw
+        marked.flags = flag
+        return JSONValue(raw: marked)
+    }
+}

@@ -37,6 +37,18 @@ extension Timestamp {
         package var minute: Int
         package var second: Int
         package var microsecond: Int
+
+        package init(
+            year: Int, month: Int, day: Int, hour: Int = 0, minute: Int = 0, second: Int = 0, microsecond: Int = 0
+        ) {
+            self.year = year
+            self.month = month
+            self.day = day
+            self.hour = hour
+            self.minute = minute
+            self.second = second
+            self.microsecond = microsecond
+        }
     }
 
     /// Days to year, month and day by Howard Hinnant's `civil_from_days` (public domain), exact for the proleptic

@@ -1,0 +1,47 @@
+import AdminAPI
+import HTTPServing
+import NIOCore
+import Vocabulary
+
+/// Takes requests that may wait for the database off the event loop and brings their answers back.
+package struct AdminBridge: Sendable {
+    private let api: AdminAPI
+    private let background: BackgroundRuns
+    private let platformLimits: PlatformLimits
+
+    package init(api: AdminAPI, background: BackgroundRuns, platformLimits: PlatformLimits) {
+        self.api = api
+        self.background = background
+        self.platformLimits = platformLimits
+    }
+
+    func handle(_ request: HTTPRequest, reply: HTTPReplyHandle) {
+        if let refusal = platformLimits.check(.admin, client: request.peer, at: request.receivedAt) {
+            reply.send(Replies.refusal(refusal, requestID: reply.requestID))
+            return
+        }
+        var headers: [(String, String)] = []
+        request.forEachHeader { name, value in
+            headers.append((String(decoding: name, as: UTF8.self).lowercased(), String(decoding: value, as: UTF8.self)))
+        }
+        let call = AdminRequest(
+            method: request.methodName, path: request.path, query: request.query, headers: headers,
+            body: Array(request.body.readableBytesView), peer: request.peer, requestID: reply.requestID)
+        let api = api
+        let hasRoom = background.start {
+            let answer = await api.respond(to: call)
+            reply.eventLoop.execute { reply.send(Self.response(answer)) }
+        }
+        guard !hasRoom else { return }
+        reply.send(
+            Replies.problem(
+                Problem(.unavailable, "Too many requests are being worked on; try again later.", retryAfter: .seconds(1)),
+                requestID: reply.requestID))
+    }
+
+    private static func response(_ answer: AdminResponse) -> HTTPResponse {
+        HTTPResponse(
+            status: UInt16(answer.status), contentType: answer.body.isEmpty ? nil : Replies.json,
+            headers: answer.headers, body: ByteBuffer(bytes: answer.body))
+    }
+}

@@ -1,0 +1,46 @@
+import NIOCore
+import Vocabulary
+
+/// The head of the request a connection is at: offsets into its bytes, in tables that are reused.
+final class HTTPHead {
+    struct Span {
+        var start: Int32
+        var end: Int32
+
+        var count: Int { Int(end - start) }
+        func bytes(of all: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+            UnsafeRawBufferPointer(rebasing: all[Int(start)..<Int(end)])
+        }
+    }
+
+    enum Framing: Equatable { case none, length(Int), chunked }
+
+    /// The head alone, from the request line to the empty line.
+    var buffer = ByteBuffer()
+    var method = HTTPMethod.other
+    var methodName = Span(start: 0, end: 0)
+    var path = Span(start: 0, end: 0)
+    var query: Span?
+    var names: ContiguousArray<Span> = []
+    var values: ContiguousArray<Span> = []
+    var framing = Framing.none
+    var keepsAlive = true
+    var isHTTP10 = false
+    var expectsContinue = false
+    var acceptsGzip = false
+    var isGzipped = false
+    var requestID: Span?
+
+    func reset() {
+        names.removeAll(keepingCapacity: true)
+        values.removeAll(keepingCapacity: true)
+        query = nil
+        framing = .none
+        keepsAlive = true
+        isHTTP10 = false
+        expectsContinue = false
+        acceptsGzip = false
+        isGzipped = false
+        requestID = nil
+    }
+}

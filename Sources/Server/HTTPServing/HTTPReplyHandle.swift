@@ -1,0 +1,16 @@
+package import NIOCore
+
+/// Where the answer to one request goes. Answer it once, on its event loop.
+package struct HTTPReplyHandle: Sendable {
+    let connection: NIOLoopBound<HTTPOutlet>
+    let exchange: UInt64
+    package let eventLoop: any EventLoop
+
+    /// The request's name, for envelopes and logs. On the event loop only.
+    package var requestID: String { connection.value.requestID.text }
+
+    /// Sends the answer. A client that has gone away gets nothing, and that is no error.
+    package func send(_ response: HTTPResponse) {
+        connection.value.answer(response, exchange: exchange)
+    }
+}

@@ -1,0 +1,47 @@
+package import NIOCore
+
+/// One request, while it is being handed over: the head's bytes stay where they were read, so nothing here may be kept
+/// after ``HTTPHandling/handle(_:reply:)`` returns, except `body`.
+package struct HTTPRequest {
+    let head: HTTPHead
+    package let body: ByteBuffer
+    /// ``Stopwatch`` nanoseconds when its head was complete.
+    package let receivedAt: UInt64
+    /// The peer's address as text.
+    package let peer: String
+
+    package var method: HTTPMethod { head.method }
+
+    package var methodName: String {
+        head.method == .other ? text(head.methodName) : head.method.name
+    }
+
+    package var path: String { text(head.path) }
+    package var query: String? { head.query.map(text) }
+
+    private func text(_ span: HTTPHead.Span) -> String {
+        head.buffer.withUnsafeReadableBytes { String(decoding: span.bytes(of: $0), as: UTF8.self) }
+    }
+
+    /// The first header of that name, which is given in lower case.
+    package func header(_ name: StaticString) -> String? {
+        withHeader(name) { bytes in bytes.map { String(decoding: $0, as: UTF8.self) } }
+    }
+
+    package func withHeader<Result>(_ name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
+        head.buffer.withUnsafeReadableBytes { all in
+            for index in head.names.indices where head.names[index].bytes(of: all).isCaseless(name) {
+                return body(head.values[index].bytes(of: all))
+            }
+            return body(nil)
+        }
+    }
+
+    package func forEachHeader(_ body: (_ name: UnsafeRawBufferPointer, _ value: UnsafeRawBufferPointer) -> Void) {
+        head.buffer.withUnsafeReadableBytes { all in
+            for index in head.names.indices {
+                body(head.names[index].bytes(of: all), head.values[index].bytes(of: all))
+            }
+        }
+    }
+}

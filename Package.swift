@@ -7,11 +7,56 @@ let swift: [SwiftSetting] = [
 
 let package = Package(
     name: "weir",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
     targets: [
         .target(name: "CJSON", path: "Sources/Core/CJSON", cSettings: [.unsafeFlags(["-O2"])]),
         .target(name: "Vocabulary", path: "Sources/Core/Vocabulary", swiftSettings: swift),
         .target(
             name: "JSONTree", dependencies: ["CJSON", "Vocabulary"], path: "Sources/Core/JSONTree", swiftSettings: swift),
+        .target(
+            name: "JSONLogic", dependencies: ["CJSON", "JSONTree", "Vocabulary"], path: "Sources/Core/JSONLogic",
+            swiftSettings: swift),
+        .executableTarget(name: "logicprobe", dependencies: ["JSONLogic"], path: "Scratch/logicprobe"),
+        .target(name: "Telemetry", path: "Sources/Core/Telemetry", swiftSettings: swift),
+        .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
+        .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
+        .target(
+            name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic"], path: "Sources/Services/Workflows",
+            swiftSettings: swift),
+        .target(
+            name: "Traces", dependencies: ["Vocabulary", "Storage"], path: "Sources/Services/Traces",
+            swiftSettings: swift),
+        .target(
+            name: "Definitions",
+            dependencies: [
+                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Workflows", .product(name: "Crypto", package: "swift-crypto"),
+            ], path: "Sources/Services/Definitions", swiftSettings: swift),
+        .target(
+            name: "Channels",
+            dependencies: [
+                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Workflows", "Traces",
+                "Definitions",
+            ], path: "Sources/Services/Channels", swiftSettings: swift),
+        .target(
+            name: "AdminAPI",
+            dependencies: [
+                "Vocabulary", "JSONTree", "Storage", "Workflows", "Definitions", .product(name: "Crypto", package: "swift-crypto"),
+            ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
+        .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
+        .target(
+            name: "StorageSQLite", dependencies: ["CSQLite", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/StorageSQLite", swiftSettings: swift,
+            linkerSettings: [.linkedLibrary(":libsqlite3.a"), .linkedLibrary("m"), .linkedLibrary("dl")]),
+        .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
+        .target(
+            name: "HTTPServing",
+            dependencies: [
+                "Vocabulary", "CZlib", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Sources/Server/HTTPServing", swiftSettings: swift, linkerSettings: [.linkedLibrary(":libz.a")]),
     ],
     swiftLanguageModes: [.v6]
 )

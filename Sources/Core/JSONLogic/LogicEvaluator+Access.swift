@@ -88,7 +88,10 @@ extension LogicEvaluator {
     private func value(at path: JSONValue) -> JSONValue? {
         guard path.count > 0 else { return variable(path) }
         if path[0].isArray, let levels = path[0].count > 0 ? path[0][0].intValue : nil {
-            guard var value = level(Int(min(levels.magnitude, 1 << 20))) else { return nil }
+            var up = Int(min(levels.magnitude, 1 << 20))
+            // Between two elements lie `index` and `key`; any other name means the element above.
+            if up % 2 == 1, path.count > 1, !Self.isIterationName(path[1]) { up += 1 }
+            guard var value = level(up) else { return nil }
             for place in 1..<max(1, path.count) {
                 guard let next = Self.member(path[place], of: value) else { return nil }
                 value = next
@@ -97,6 +100,10 @@ extension LogicEvaluator {
         }
         if path.count == 1, path[0].isNull { return nil }
         return variable(path)
+    }
+
+    private static func isIterationName(_ name: JSONValue) -> Bool {
+        name.utf8.map { $0.elementsEqual("index".utf8) || $0.elementsEqual("key".utf8) } ?? false
     }
 
     private func level(_ up: Int) -> JSONValue? {

@@ -1,5 +1,5 @@
 package import Admission
-package import JSONLogic
+import JSONLogic
 package import JSONTree
 package import Vocabulary
 

@@ -1,5 +1,5 @@
 package import JSONTree
-package import Vocabulary
+import Vocabulary
 package import Workflows
 
 /// One admitted request: its workflow's run, and the permit it holds until the end.

@@ -1,6 +1,6 @@
 package import Definitions
-package import JSONTree
-package import Vocabulary
+import JSONTree
+import Vocabulary
 package import Workflows
 
 /// What every run of this instance has in common.
@@ -24,5 +24,20 @@ package struct RunSettings: Sendable {
         self.maxCallDepth = maxCallDepth
         self.maskedFields = maskedFields
         self.log = log
+    }
+}
+
+extension RunSettings {
+    /// The options of one run.
+    package func options(
+        startedAt: UInt64, timeoutMilliseconds: Int, tracing: ChannelConfig.Tracing, caller: ChannelCaller,
+        chain: [String]
+    ) -> WorkflowRunOptions {
+        let isRecorded = tracing.mode != .off
+        return WorkflowRunOptions(
+            deadline: startedAt + UInt64(timeoutMilliseconds) * 1_000_000, timeoutMilliseconds: timeoutMilliseconds,
+            recordsSteps: isRecorded, recordsOutputs: tracing.taskDetails,
+            masks: tracing.maskFields.isEmpty ? maskedFields : maskedFields.adding(tracing.maskFields), caller: caller,
+            chain: chain, log: log)
     }
 }

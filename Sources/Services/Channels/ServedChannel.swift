@@ -1,8 +1,8 @@
 package import Admission
 package import Definitions
-package import JSONLogic
-package import JSONTree
-package import Vocabulary
+import JSONLogic
+import JSONTree
+import Vocabulary
 package import Workflows
 
 /// One channel of a snapshot, ready to take requests: its compiled guards and the workflow versions that share its

@@ -1,8 +1,8 @@
-package import Definitions
-package import JSONTree
+import Definitions
+import JSONTree
 package import Storage
 package import Telemetry
-package import Vocabulary
+import Vocabulary
 package import Workflows
 
 /// Compiles the active definitions into a snapshot. What does not compile quarantines its channel alone.
@@ -88,7 +88,7 @@ package struct SnapshotBuilder: Sendable {
             }
             do throws(Problem) {
                 let workflow = try CompiledWorkflow.compile(
-                    body, id: record.id, version: record.version, functions: functions)
+                    body.value, id: record.id, version: record.version, functions: functions)
                 versions.append((workflow, record.rolloutPercentage))
             } catch {
                 let first = error.details.first.map { " \($0.path): \($0.message)" } ?? ""

@@ -1,8 +1,8 @@
 package import JSONTree
 import Synchronization
 package import Traces
-package import Vocabulary
-package import Workflows
+import Vocabulary
+import Workflows
 
 /// Runs queued traces on the channels of the current snapshot, behind the same gates as a synchronous call.
 package final class TraceRunner: TraceRunning {
@@ -10,6 +10,7 @@ package final class TraceRunner: TraceRunning {
     private let settings: RunSettings
     private let jsonLimits: JSONLimits
     private let maxResultBytes: Int
+    private let stickyHeader: String
     /// How long a run waits before it asks again for a permit of a channel that is at capacity.
     private let permitPause: Duration
 
@@ -18,12 +19,13 @@ package final class TraceRunner: TraceRunning {
 
     package init(
         state: ServingState, settings: RunSettings, jsonLimits: JSONLimits, maxResultBytes: Int,
-        permitPause: Duration = .milliseconds(5)
+        stickyHeader: String = "", permitPause: Duration = .milliseconds(5)
     ) {
         self.state = state
         self.settings = settings
         self.jsonLimits = jsonLimits
         self.maxResultBytes = maxResultBytes
+        self.stickyHeader = stickyHeader.lowercased()
         self.permitPause = permitPause
     }
 
@@ -38,9 +40,7 @@ package final class TraceRunner: TraceRunning {
         let arena = JSONArena()
         let message: JSONValue
         do throws(JSONSyntaxError) {
-            message = try trace.input.withUnsafeBytes { bytes throws(JSONSyntaxError) in
-                try JSONReader.parse(bytes, in: arena, limits: JSONLimits(depth: jsonLimits.depth + 2))
-            }
+            message = try JSONReader.parse(trace.input, in: arena, limits: JSONLimits(depth: jsonLimits.depth + 2))
         } catch {
             return .failed(
                 Problem(.engine, "The stored input is not readable: \(error.message)"), isRetryable: false, steps: [])
@@ -52,7 +52,8 @@ package final class TraceRunner: TraceRunning {
             startedAt: startedAt, timeoutMilliseconds: milliseconds, tracing: channel.definition.config.tracing,
             caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name),
             chain: [channel.name])
-        let bucket = message.member("metadata")?.member("headers").flatMap { _ in nil } ?? Int.random(in: 0..<100)
+        let sticky = stickyHeader.isEmpty ? nil : message.member("metadata")?.member("headers")?.member(stickyHeader)?.utf8
+        let bucket = sticky.map(ServedChannel.bucket) ?? Int.random(in: 0..<100)
         while true {
             do throws(Refusal) {
                 let run = try ChannelRun(

@@ -1,0 +1,42 @@
+import Storage
+
+/// The tables, and how older files are brought up to date: one script for each version, in order.
+enum SQLiteSchema {
+    static let migrations = [
+        """
+        CREATE TABLE definitions (
+            kind TEXT NOT NULL, id TEXT NOT NULL, version INTEGER NOT NULL, status TEXT NOT NULL,
+            rollout INTEGER NOT NULL, body BLOB NOT NULL, content_hash TEXT NOT NULL,
+            created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+            PRIMARY KEY (kind, id, version)) WITHOUT ROWID;
+        CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+        INSERT INTO numbers VALUES ('generation', 0);
+        CREATE TABLE audit (
+            id BLOB PRIMARY KEY, principal TEXT NOT NULL, action TEXT NOT NULL, resource_type TEXT NOT NULL,
+            resource_id TEXT NOT NULL, details BLOB NOT NULL, created_at INTEGER NOT NULL) WITHOUT ROWID;
+        CREATE TABLE traces (
+            id BLOB NOT NULL UNIQUE, channel_id TEXT NOT NULL, channel TEXT NOT NULL, mode INTEGER NOT NULL,
+            status INTEGER NOT NULL, input BLOB NOT NULL, result BLOB NOT NULL, steps BLOB NOT NULL,
+            error TEXT NOT NULL, token_hash BLOB NOT NULL, attempt INTEGER NOT NULL, is_dead INTEGER NOT NULL,
+            owner TEXT NOT NULL, epoch INTEGER NOT NULL, due_at INTEGER NOT NULL, created_at INTEGER NOT NULL,
+            started_at INTEGER, completed_at INTEGER);
+        CREATE INDEX traces_open ON traces (due_at) WHERE status < 2;
+        CREATE INDEX traces_failed ON traces (id) WHERE status = 3;
+        CREATE INDEX traces_dead ON traces (completed_at) WHERE is_dead = 1;
+        """
+    ]
+
+    static func migrate(_ connection: isolated SQLiteConnection) throws(StorageFailure) {
+        let found = Int(try connection.query("PRAGMA user_version") { $0.integer(0) }.first ?? 0)
+        guard found <= migrations.count else {
+            throw .broken(
+                "The database has schema version \(found); this program knows up to \(migrations.count). Use a newer Weir.")
+        }
+        for version in found..<migrations.count {
+            try connection.transaction { connection throws(StorageFailure) in
+                try connection.execute(migrations[version])
+                try connection.execute("PRAGMA user_version = \(version + 1)")
+            }
+        }
+    }
+}

@@ -1,0 +1,45 @@
+/// Every metric: its name, what it counts, and its kind. Labels are bounded: names of channels, never of clients.
+package enum Catalogue {
+    package struct Metric: Sendable, Hashable {
+        package let name: String
+        package let help: String
+        package let kind: Kind
+
+        package enum Kind: String, Sendable { case counter, gauge, histogram }
+    }
+
+    package static let buildInfo = Metric(name: "weir_build_info", help: "The running version; always 1.", kind: .gauge)
+    package static let httpRequests = Metric(
+        name: "weir_http_requests_total", help: "HTTP requests by plane.", kind: .counter)
+    package static let messages = Metric(
+        name: "weir_messages_total", help: "Runs of a channel's workflow by outcome.", kind: .counter)
+    package static let messageDuration = Metric(
+        name: "weir_message_duration_seconds", help: "Time from a request's head to the end of its run.",
+        kind: .histogram)
+    package static let rateLimitRejections = Metric(
+        name: "weir_rate_limit_rejections_total", help: "Requests refused by a rate limit, by scope.", kind: .counter)
+    package static let backpressureRejections = Metric(
+        name: "weir_backpressure_rejections_total", help: "Requests refused because a channel was at capacity.",
+        kind: .counter)
+    package static let engineReloads = Metric(
+        name: "weir_engine_reloads_total", help: "Reloads of the definitions by outcome.", kind: .counter)
+    package static let activeWorkflows = Metric(
+        name: "weir_active_workflows", help: "Workflows with an active version.", kind: .gauge)
+    package static let traceQueueDepth = Metric(
+        name: "weir_trace_queue_depth", help: "Accepted runs that are not done.", kind: .gauge)
+    package static let traceQueueBytes = Metric(
+        name: "weir_trace_queue_memory_bytes", help: "Bytes of their inputs.", kind: .gauge)
+    package static let traceWorkersActive = Metric(
+        name: "weir_trace_workers_active", help: "Workers that are running a trace.", kind: .gauge)
+    package static let traceWorkers = Metric(
+        name: "weir_trace_workers", help: "Workers there are.", kind: .gauge)
+    package static let traceQueueRejected = Metric(
+        name: "weir_trace_queue_rejected_total", help: "Async calls refused because the queue was full, by reason.",
+        kind: .counter)
+    package static let traceBatchSize = Metric(
+        name: "weir_trace_persistence_batch_size", help: "Rows committed together.", kind: .histogram)
+    package static let tracePersistenceFailures = Metric(
+        name: "weir_trace_persistence_failures_total", help: "Rows that could not be committed.", kind: .counter)
+    package static let traceRetries = Metric(
+        name: "weir_trace_dlq_retries_total", help: "Failed async runs by what became of them.", kind: .counter)
+}

@@ -1,0 +1,116 @@
+package import Definitions
+package import JSONTree
+package import Storage
+package import Vocabulary
+package import Workflows
+
+/// The admin API: definitions, traces, dead letters, audit, engine. One table of routes answers and describes itself.
+package struct AdminAPI: Sendable {
+    let desk: DefinitionDesk
+    let store: any DurableStore
+    let control: any EngineControl
+    let keys: AdminKeys
+    let functions: FunctionCatalogue
+    let jsonLimits: JSONLimits
+    let maxLoopIterations: Int
+    let clock: WallClock
+    let tokenMatches: @Sendable (_ token: String, _ hash: [UInt8]) -> Bool
+
+    package init(
+        desk: DefinitionDesk, store: any DurableStore, control: any EngineControl, keys: AdminKeys,
+        functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, clock: WallClock = .system,
+        tokenMatches: @escaping @Sendable (String, [UInt8]) -> Bool
+    ) {
+        self.desk = desk
+        self.store = store
+        self.control = control
+        self.keys = keys
+        self.functions = functions
+        self.jsonLimits = jsonLimits
+        self.maxLoopIterations = maxLoopIterations
+        self.clock = clock
+        self.tokenMatches = tokenMatches
+    }
+
+    static let routes: [AdminRoute] =
+        DefinitionHandlers.routes + ImportHandlers.routes + TraceHandlers.routes + OperationHandlers.routes
+
+    package func respond(to request: AdminRequest) async -> AdminResponse {
+        do {
+            return try await route(request)
+        } catch let problem as Problem {
+            return .problem(problem, requestID: request.requestID)
+        } catch let failure as StorageFailure {
+            return .problem(DefinitionDesk.problem(failure), requestID: request.requestID)
+        } catch {
+            return .problem(Problem(.internalError, "Something went wrong."), requestID: request.requestID)
+        }
+    }
+
+    private func route(_ request: AdminRequest) async throws -> AdminResponse {
+        let path = try request.path.split(separator: "/").map { part in
+            guard let decoded = Self.percentDecoded(part) else {
+                throw Problem(.validation, "The path has an invalid percent sequence.")
+            }
+            return decoded
+        }
+        var allowed: [String] = []
+        for route in Self.routes {
+            guard let handler = route.handler, let parameters = route.match(path) else { continue }
+            guard route.method == request.method || request.method == "HEAD" && route.method == "GET" else {
+                allowed.append(route.method)
+                continue
+            }
+            let principal = try principal(for: route, request)
+            let call = AdminCall(
+                request: request, principal: principal, parameters: parameters, query: Self.query(request.query))
+            return try await handler(self, call)
+        }
+        guard allowed.isEmpty else {
+            var response = AdminResponse.problem(
+                Problem(.methodNotAllowed, "This path answers to \(allowed.joined(separator: ", ")) only."),
+                requestID: request.requestID)
+            response.headers.append(("allow", allowed.joined(separator: ", ")))
+            return response
+        }
+        throw Problem(.notFound, "There is nothing at this path.")
+    }
+
+    private func principal(for route: AdminRoute, _ request: AdminRequest) throws(Problem) -> AdminKeys.Principal {
+        if route.access == .open { return .init(name: "anonymous", isReadOnly: true) }
+        let principal = try keys.authenticate(
+            keys.value(in: request), peer: request.peer, at: Stopwatch.nanoseconds())
+        if principal.isReadOnly, route.method != "GET" {
+            throw Problem(.forbidden, "This key may only read.")
+        }
+        return principal
+    }
+
+    private static func percentDecoded(_ text: Substring) -> String? {
+        guard text.contains("%") else { return String(text) }
+        var bytes: [UInt8] = []
+        var rest = text.utf8
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            let digits = String(rest.prefix(2)) ?? ""
+            guard digits.utf8.count == 2, let value = UInt8(digits, radix: 16) else { return nil }
+            bytes.append(value)
+            rest = rest.dropFirst(2)
+        }
+        return String(validating: bytes, as: UTF8.self)
+    }
+
+    private static func query(_ text: String?) -> [String: String] {
+        var found: [String: String] = [:]
+        for pair in (text ?? "").split(separator: "&").prefix(64) {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let value = parts.count > 1 ? String(parts[1]) : ""
+            let plain = String(value.map { $0 == "+" ? " " : $0 })
+            found[String(parts[0])] = percentDecoded(Substring(plain)) ?? plain
+        }
+        return found
+    }
+}

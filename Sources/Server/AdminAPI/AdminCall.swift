@@ -1,0 +1,46 @@
+import JSONTree
+import Vocabulary
+
+/// A request on its way through a handler.
+struct AdminCall: Sendable {
+    let request: AdminRequest
+    let principal: AdminKeys.Principal
+    let parameters: [String]
+    let query: [String: String]
+
+    /// The body as JSON, with its arena.
+    func body(limits: JSONLimits) throws(Problem) -> OwnedJSON {
+        do throws(JSONSyntaxError) {
+            return try OwnedJSON(parsing: request.body, limits: limits)
+        } catch {
+            throw Problem(.validation, "The body is not valid JSON: \(error.message)")
+        }
+    }
+
+    func flag(_ name: String) -> Bool { query[name] == "true" || query[name] == "1" }
+
+    var limit: Int { max(1, min(1000, query["limit"].flatMap { Int($0) } ?? 50)) }
+    var offset: Int { max(0, query["offset"].flatMap { Int($0) } ?? 0) }
+    var isAscending: Bool { query["sort_order"] == "asc" }
+}
+
+extension AdminResponse {
+    /// `{"data": …}` written by `body`.
+    static func data(
+        _ status: Int = 200, headers: [(String, String)] = [], _ body: (inout JSONByteBuffer) -> Void
+    ) -> AdminResponse {
+        var buffer = JSONByteBuffer()
+        buffer.append("{\"data\":")
+        body(&buffer)
+        buffer.append("}")
+        return AdminResponse(status: status, headers: headers, body: buffer.bytes)
+    }
+
+    static func problem(_ problem: Problem, requestID: String) -> AdminResponse {
+        var headers: [(String, String)] = []
+        if let wait = problem.retryAfter { headers.append(("retry-after", "\(Int(wait.inSeconds.rounded(.up)))")) }
+        if problem.code == .unauthorized { headers.append(("www-authenticate", "Bearer")) }
+        return AdminResponse(
+            status: problem.code.httpStatus, headers: headers, body: problem.envelope(requestID: requestID))
+    }
+}

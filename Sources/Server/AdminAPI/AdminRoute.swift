@@ -1,0 +1,50 @@
+/// One route: where it is, what it says about itself in the OpenAPI document, and what answers.
+///
+/// The table of routes is the only source of both, so that no route can be undescribed.
+struct AdminRoute: Sendable {
+    typealias Handler = @Sendable (AdminAPI, AdminCall) async throws -> AdminResponse
+
+    enum Access: Sendable { case admin, open }
+
+    let method: String
+    /// Segments in braces are parameters.
+    let pattern: String
+    let summary: String
+    let tag: String
+    let query: [String]
+    let hasBody: Bool
+    let success: Int
+    let access: Access
+    let handler: Handler?
+
+    init(
+        _ method: String, _ pattern: String, tag: String, _ summary: String, query: [String] = [],
+        hasBody: Bool = false, success: Int = 200, access: Access = .admin, handler: Handler?
+    ) {
+        self.method = method
+        self.pattern = pattern
+        self.tag = tag
+        self.summary = summary
+        self.query = query
+        self.hasBody = hasBody
+        self.success = success
+        self.access = access
+        self.handler = handler
+    }
+
+    var segments: [Substring] { pattern.split(separator: "/") }
+    var parameters: [String] {
+        segments.filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
+    }
+
+    /// The values of its parameters, where the path is its.
+    func match(_ path: [String]) -> [String]? {
+        let segments = segments
+        guard segments.count == path.count else { return nil }
+        var values: [String] = []
+        for (segment, part) in zip(segments, path) {
+            if segment.hasPrefix("{") { values.append(part) } else if segment != part { return nil }
+        }
+        return values
+    }
+}

@@ -1,0 +1,73 @@
+import Definitions
+import JSONTree
+import Storage
+import Vocabulary
+import Workflows
+
+/// What is checked before content is saved, and before it goes live.
+extension AdminAPI {
+    func details(of body: JSONValue, _ kind: DefinitionKind) -> [Problem.Detail] {
+        switch kind {
+        case .channel: return ChannelDefinition.parse(body).1
+        case .workflow:
+            do throws(Problem) {
+                _ = try CompiledWorkflow.compile(
+                    body, id: "", version: 0, functions: functions, maxLoopIterations: maxLoopIterations)
+                return []
+            } catch {
+                return error.details
+            }
+        }
+    }
+
+    func content(_ body: JSONValue, _ kind: DefinitionKind) throws(Problem) -> DefinitionContent {
+        let details = details(of: body, kind)
+        guard details.isEmpty else {
+            throw Problem(.validation, "The \(kind.rawValue) is not valid.", details: details)
+        }
+        return DefinitionContent(body, kind: kind)
+    }
+
+    /// Why a version may not go live, judged with the other definitions as they are.
+    static func gates(_ record: DefinitionRecord, _ book: DefinitionBook) -> [Problem.Detail] {
+        guard record.kind == .channel, let body = try? OwnedJSON(parsing: record.body) else { return [] }
+        var faults: [Problem.Detail] = []
+        if let workflow = body.value.member("workflow_id")?.stringValue {
+            if book.active(.workflow, workflow).isEmpty {
+                let known = book.latest(.workflow, workflow) != nil
+                faults.append(
+                    .init(
+                        "workflow_id", .notFound,
+                        known ? "The workflow `\(workflow)` is not active." : "There is no workflow `\(workflow)`."))
+            }
+        } else {
+            faults.append(.init("workflow_id", .required, "A channel needs a workflow to go live."))
+        }
+        let name = body.value.member("name")?.stringValue
+        let route = body.value.member("route_pattern")?.stringValue.map(shape)
+        for other in book.snapshot.records where other.kind == .channel && other.status == .active && other.id != record.id {
+            guard let content = try? OwnedJSON(parsing: other.body) else { continue }
+            if content.value.member("name")?.stringValue == name {
+                faults.append(.init("name", .conflict, "The active channel `\(other.id)` has this name."))
+            }
+            if let route, content.value.member("route_pattern")?.stringValue.map(shape) == route,
+                sharesMethod(content.value, body.value)
+            {
+                faults.append(.init("route_pattern", .conflict, "The active channel `\(other.id)` has this route."))
+            }
+        }
+        return faults
+    }
+
+    /// A route without the names of its parameters.
+    private static func shape(_ pattern: String) -> String {
+        pattern.split(separator: "/").map { $0.hasPrefix("{") ? "{}" : String($0) }.joined(separator: "/")
+    }
+
+    private static func sharesMethod(_ left: JSONValue, _ right: JSONValue) -> Bool {
+        guard let one = left.member("methods"), let other = right.member("methods"), one.isArray, other.isArray else {
+            return true
+        }
+        return (0..<one.count).contains { place in (0..<other.count).contains { other[$0] == one[place] } }
+    }
+}

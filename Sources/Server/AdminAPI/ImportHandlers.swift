@@ -1,0 +1,135 @@
+import Definitions
+import JSONTree
+import Storage
+import Vocabulary
+
+/// Validation, and many definitions at once.
+enum ImportHandlers {
+    static let routes: [AdminRoute] = []
+
+    private static let mostItems = 1000
+
+    /// `{"valid","errors","warnings"}` under `data`.
+    static func verdict(_ details: [Problem.Detail]) -> AdminResponse {
+        .data { buffer in
+            buffer.append(details.isEmpty ? "{\"valid\":true,\"errors\":[" : "{\"valid\":false,\"errors\":[")
+            for (place, detail) in details.enumerated() {
+                if place > 0 { buffer.append(",") }
+                detail.write(into: &buffer)
+            }
+            buffer.append("],\"warnings\":[]}")
+        }
+    }
+
+    static func validate(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        verdict(api.details(of: try call.body(limits: api.jsonLimits).value, kind))
+    }
+
+    static func export(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        let book = try await api.desk.book()
+        let records = DefinitionList(book.latest(kind)).filtered(by: call.query).sorted(by: "created_at", ascending: true)
+        return .data { buffer in
+            buffer.append("[")
+            for (place, record) in records.enumerated() {
+                if place > 0 { buffer.append(",") }
+                DefinitionDocument.write(record, into: &buffer)
+            }
+            buffer.append("]")
+        }
+    }
+
+    private struct Outcome: Sendable {
+        var id: String
+        var action: String?
+        var problem: Problem?
+    }
+
+    static func importAll(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        let body = try call.body(limits: api.jsonLimits)
+        guard body.value.isArray, body.value.count <= mostItems else {
+            throw Problem(.validation, "The body must be an array of at most \(mostItems) definitions.")
+        }
+        var outcomes: [Outcome] = []
+        for index in 0..<body.value.count {
+            outcomes.append(await importOne(body.value[index], kind, api, call))
+        }
+        return report(outcomes, isDryRun: call.flag("dry_run"))
+    }
+
+    private static func importOne(
+        _ value: JSONValue, _ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall
+    ) async -> Outcome {
+        let given = value.member(kind == .workflow ? "workflow_id" : "channel_id")?.stringValue
+        let id = given ?? Identifier.make().description
+        do {
+            let arena = JSONArena()
+            let content = try withExtendedLifetime(arena) { try api.content(importable(value, in: arena), kind) }
+            let onConflict = call.query["on_conflict"] ?? "fail"
+            let known = try await api.desk.book().latest(kind, id)
+            if let known {
+                if known.contentHash == content.hash { return Outcome(id: id, action: "unchanged") }
+                if onConflict == "skip" { return Outcome(id: id, action: "skipped") }
+                guard onConflict == "new_version" else { throw Problem(.conflict, "There is a \(kind.rawValue) `\(id)` already.") }
+            }
+            let action = known == nil ? "created" : known?.status == .draft ? "updated_draft" : "new_version"
+            guard !call.flag("dry_run") else { return Outcome(id: id, action: action) }
+            _ = try await DefinitionHandlers.commit(api, call, action: "import", kind, id) { book, now throws(Problem) in
+                guard let latest = book.latest(kind, id) else { return try book.create(kind, id: id, content: content, at: now) }
+                guard latest.status != .draft else { return try book.edit(kind, id: id, content: content, at: now) }
+                var change = try book.newVersion(kind, id: id, at: now)
+                change.puts[0].body = content.body
+                change.puts[0].contentHash = content.hash
+                return change
+            }
+            return Outcome(id: id, action: action)
+        } catch let problem as Problem {
+            return Outcome(id: id, problem: problem)
+        } catch {
+            return Outcome(id: id, problem: Problem(.internalError, "Something went wrong."))
+        }
+    }
+
+    /// What export writes besides content is left out on the way in.
+    private static func importable(_ value: JSONValue, in arena: JSONArena) -> JSONValue {
+        guard value.isObject else { return value }
+        var document = JSONDocument(root: value.copied(into: arena), arena: arena)
+        for name in ["version", "status", "rollout_percentage", "content_hash", "created_at", "updated_at"] {
+            if let path = try? JSONPath(name) { document.remove(path) }  // these are paths
+        }
+        return document.root
+    }
+
+    private static func report(_ outcomes: [Outcome], isDryRun: Bool) -> AdminResponse {
+        .data { buffer in
+            let failed = outcomes.count { $0.problem != nil }
+            buffer.append(isDryRun ? "{\"dry_run\":true,\"imported\":" : "{\"dry_run\":false,\"imported\":")
+            buffer.append(integer: Int64(outcomes.count - failed))
+            buffer.append(",\"failed\":")
+            buffer.append(integer: Int64(failed))
+            buffer.append(",\"errors\":[")
+            var isFirst = true
+            for (index, outcome) in outcomes.enumerated() {
+                guard let problem = outcome.problem else { continue }
+                if !isFirst { buffer.append(",") }
+                isFirst = false
+                buffer.append("{\"index\":")
+                buffer.append(integer: Int64(index))
+                buffer.append(",\"error\":")
+                JSONWriter.write(problem.details.first.map { "\(problem.message) \($0.path): \($0.message)" } ?? problem.message, into: &buffer)
+                buffer.append("}")
+            }
+            buffer.append("],\"results\":[")
+            for (index, outcome) in outcomes.enumerated() {
+                if index > 0 { buffer.append(",") }
+                buffer.append("{\"index\":")
+                buffer.append(integer: Int64(index))
+                buffer.append(",\"id\":")
+                JSONWriter.write(outcome.id, into: &buffer)
+                buffer.append(",\"action\":")
+                JSONWriter.write(outcome.action ?? "failed", into: &buffer)
+                buffer.append("}")
+            }
+            buffer.append("]}")
+        }
+    }
+}

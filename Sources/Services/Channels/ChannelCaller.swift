@@ -1,0 +1,53 @@
+import Definitions
+import JSONTree
+import Vocabulary
+package import Workflows
+
+/// Lets a workflow call another channel of the same snapshot, behind that channel's own gates.
+package struct ChannelCaller: ChannelCalling {
+    private let snapshot: ServingSnapshot
+    private let settings: RunSettings
+    private let caller: String
+
+    package init(snapshot: ServingSnapshot, settings: RunSettings, caller: String) {
+        self.snapshot = snapshot
+        self.settings = settings
+        self.caller = caller
+    }
+
+    package func begin(_ call: NestedCall) -> NestedStart {
+        guard !call.chain.contains(call.channel) else {
+            let way = (call.chain + [call.channel]).joined(separator: " -> ")
+            return .refused(Problem(.engine, "The channels call each other in a circle: \(way)."))
+        }
+        guard call.chain.count < settings.maxCallDepth else {
+            return .refused(Problem(.engine, "More than \(settings.maxCallDepth) channels call one another."))
+        }
+        guard let channel = snapshot.channels[call.channel] else {
+            let problem = snapshot.quarantined[call.channel]?.problem
+            return .refused(problem ?? Problem(.notFound, "There is no channel `\(call.channel)`."))
+        }
+        let now = Stopwatch.nanoseconds()
+        do throws(Refusal) {
+            _ = try channel.check(
+                AdmissionInput(
+                    client: "channel:" + caller, headers: call.metadata.member("headers") ?? .null,
+                    payload: call.payload, metadata: call.metadata, arena: call.arena, nanoseconds: now))
+            try channel.takePermit()
+        } catch {
+            return .refused(error.problem)
+        }
+        let timeout =
+            call.timeoutMilliseconds > 0
+            ? call.timeoutMilliseconds
+            : channel.definition.config.timeoutMilliseconds ?? settings.callTimeoutMilliseconds
+        var tracing = channel.definition.config.tracing
+        tracing.mode = .off
+        let options = settings.options(
+            startedAt: now, timeoutMilliseconds: timeout, tracing: tracing,
+            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name),
+            chain: call.chain + [channel.name])
+        let bucket = channel.workflows.count > 1 ? Int.random(in: 0..<100) : 0
+        return .run(channel.workflow(bucket: bucket), options, release: { channel.returnPermit() })
+    }
+}

@@ -1,0 +1,137 @@
+package import JSONLogic
+import JSONTree
+import Vocabulary
+package import Workflows
+
+/// A channel's guards and manners: its `config`.
+package struct ChannelConfig: Sendable {
+    package struct RateLimit: Sendable {
+        package var requestsPerSecond: Int
+        package var burst: Int
+        package var keyLogic: JSONLogicRule?
+    }
+
+    package enum TraceMode: String, Sendable { case sync, batch, failures, off }
+    package struct Tracing: Sendable {
+        package var mode = TraceMode.batch
+        package var taskDetails = true
+        package var maskFields: [String] = []
+    }
+
+    package enum BodyMode: String, Sendable { case auto, payload }
+    package enum ResponseMode: String, Sendable {
+        /// The envelope for success, a problem for failure.
+        case envelope
+        /// The workflow's own status, headers and body.
+        case shaped
+        /// The envelope whatever happened, with `errors`: for clients of the runtime whose shapes these are.
+        case enveloped
+    }
+
+    package var rateLimit: RateLimit?
+    package var timeoutMilliseconds: Int?
+    package var validationLogic: JSONLogicRule?
+    package var maxConcurrent: Int?
+    package var tracing = Tracing()
+    package var bodyMode = BodyMode.auto
+    package var responseMode = ResponseMode.envelope
+
+    /// Keys of the runtime we are compatible with that this release does not have: refused, never ignored.
+    private static let later = [
+        "deduplication", "cache", "auth", "origin_allow_list", "principal_rate_limit", "oauth2_login", "cors",
+    ]
+    private static let known = [
+        "rate_limit", "timeout_ms", "validation_logic", "backpressure", "tracing", "request", "response",
+    ]
+
+    static func read(_ parent: inout InputReader) -> ChannelConfig {
+        var config = ChannelConfig()
+        guard let value = parent.field("config") else { return config }
+        var reader = InputReader(value, at: "config")
+        defer { parent.absorb(reader) }
+        guard value.isObject else {
+            reader.report(.init("config", .typeMismatch, "The config must be an object.", expected: "object"))
+            return config
+        }
+        for name in later where reader.field(name) != nil {
+            reader.report(.init("config.\(name)", .invalid, "This release does not have `\(name)` yet."))
+        }
+        reader.checkNames(known + later)
+        config.timeoutMilliseconds = reader.integer("timeout_ms", in: 1...3_600_000)
+        config.validationLogic = reader.logic("validation_logic")
+        if let part = reader.field("rate_limit") { config.rateLimit = rateLimit(part, &reader) }
+        if let part = reader.field("backpressure") { config.maxConcurrent = backpressure(part, &reader) }
+        if let part = reader.field("tracing") { config.tracing = tracing(part, &reader) }
+        if let part = reader.field("request") {
+            config.bodyMode = mode(part, "request", "body_mode", &reader, BodyMode.auto, ["auto", "payload"])
+        }
+        if let part = reader.field("response") {
+            config.responseMode = mode(
+                part, "response", "mode", &reader, ResponseMode.envelope, ["envelope", "shaped", "enveloped"])
+        }
+        return config
+    }
+
+    private static func rateLimit(_ value: JSONValue, _ parent: inout InputReader) -> RateLimit? {
+        var reader = InputReader(value, at: "config.rate_limit")
+        defer { parent.absorb(reader) }
+        reader.checkNames(["requests_per_second", "burst", "key_logic", "key_headers", "on_backend_error"])
+        if reader.field("requests_per_second") == nil {
+            reader.report(.init(reader.at("requests_per_second"), .required, "This field is required."))
+        }
+        let keyLogic = reader.logic("key_logic")
+        guard let rate = reader.integer("requests_per_second", in: 1...10_000_000) else { return nil }
+        let burst = reader.integer("burst", in: 1...10_000_000) ?? rate / 2 + 1
+        return RateLimit(requestsPerSecond: rate, burst: burst, keyLogic: keyLogic)
+    }
+
+    private static func backpressure(_ value: JSONValue, _ parent: inout InputReader) -> Int? {
+        var reader = InputReader(value, at: "config.backpressure")
+        defer { parent.absorb(reader) }
+        reader.checkNames(["max_concurrent", "max_concurrent_per_node"])
+        let limit =
+            reader.integer("max_concurrent", in: 1...1_000_000)
+            ?? reader.integer("max_concurrent_per_node", in: 1...1_000_000)
+        if limit == nil, reader.details.isEmpty {
+            reader.report(.init(reader.at("max_concurrent"), .required, "This field is required."))
+        }
+        return limit
+    }
+
+    private static func tracing(_ value: JSONValue, _ parent: inout InputReader) -> Tracing {
+        var tracing = Tracing()
+        var reader = InputReader(value, at: "config.tracing")
+        defer { parent.absorb(reader) }
+        reader.checkNames(["mode", "task_details", "mask_fields"])
+        if let text = reader.string("mode") {
+            if let mode = TraceMode(rawValue: text == "async" ? "batch" : text) {
+                tracing.mode = mode
+            } else {
+                reader.report(
+                    .init(reader.at("mode"), .invalid, "This is no trace mode.", expected: "sync, batch, failures, off", got: text))
+            }
+        }
+        tracing.taskDetails = reader.flag("task_details") ?? true
+        if let list = reader.field("mask_fields") {
+            tracing.maskFields = (0..<list.count).compactMap { list.isArray ? list[$0].stringValue : nil }
+            if !list.isArray || tracing.maskFields.count != list.count {
+                reader.report(.init(reader.at("mask_fields"), .typeMismatch, "This must be an array of strings.", expected: "array"))
+            }
+        }
+        return tracing
+    }
+
+    private static func mode<Mode: RawRepresentable<String>>(
+        _ value: JSONValue, _ part: String, _ field: String, _ parent: inout InputReader, _ usual: Mode,
+        _ words: [String]
+    ) -> Mode {
+        var reader = InputReader(value, at: "config.\(part)")
+        defer { parent.absorb(reader) }
+        reader.checkNames([field])
+        guard let text = reader.string(field) else { return usual }
+        if let mode = Mode(rawValue: text) { return mode }
+        reader.report(
+            .init(reader.at(field), .invalid, "This is none of the words allowed here.", expected: words.joined(separator: ", "), got: text))
+        return usual
+    }
+}

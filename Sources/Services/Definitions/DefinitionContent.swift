@@ -1,0 +1,57 @@
+import Crypto
+package import JSONTree
+package import Storage
+package import Vocabulary
+
+/// What of a definition can be exported and imported again: everything but version, status and times.
+package struct DefinitionContent: Sendable, Equatable {
+    package let name: String
+    package let body: [UInt8]
+    package let hash: String
+
+    /// Keeps the known fields in one order, so that the same content always has the same hash.
+    package init(_ body: JSONValue, kind: DefinitionKind) {
+        let fields =
+            switch kind {
+            case .workflow:
+                ["name", "description", "priority", "condition", "tasks", "tags", "continue_on_error", "loop"]
+            case .channel:
+                [
+                    "name", "description", "channel_type", "protocol", "methods", "route_pattern", "workflow_id",
+                    "config", "priority", "tags",
+                ]
+            }
+        var buffer = JSONByteBuffer()
+        buffer.append("{")
+        var isFirst = true
+        for field in fields {
+            guard let value = body.member(field), !value.isNull else { continue }
+            if !isFirst { buffer.append(",") }
+            isFirst = false
+            JSONWriter.write(field, into: &buffer)
+            buffer.append(":")
+            JSONWriter.write(value, into: &buffer)
+        }
+        buffer.append("}")
+        self.body = buffer.bytes
+        name = body.member("name")?.stringValue ?? ""
+        let digits = Array("0123456789abcdef".utf8)
+        hash =
+            "sha256:"
+            + String(
+                decoding: SHA256.hash(data: self.body).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
+                as: UTF8.self)
+    }
+
+    func record(
+        _ kind: DefinitionKind, id: String, version: Int, status: DefinitionStatus, at now: Timestamp
+    ) -> DefinitionRecord {
+        DefinitionRecord(
+            kind: kind, id: id, version: version, status: status, body: body, contentHash: hash, createdAt: now,
+            updatedAt: now)
+    }
+
+    static func name(of record: DefinitionRecord) -> String {
+        (try? OwnedJSON(parsing: record.body))?.value.member("name")?.stringValue ?? ""  // stored bodies are JSON
+    }
+}

@@ -10,6 +10,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         .target(name: "CJSON", path: "Sources/Core/CJSON", cSettings: [.unsafeFlags(["-O2"])]),
@@ -19,8 +22,8 @@ let package = Package(
         .target(
             name: "JSONLogic", dependencies: ["CJSON", "JSONTree", "Vocabulary"], path: "Sources/Core/JSONLogic",
             swiftSettings: swift),
-        .executableTarget(name: "logicprobe", dependencies: ["JSONLogic"], path: "Scratch/logicprobe"),
-        .target(name: "Telemetry", path: "Sources/Core/Telemetry", swiftSettings: swift),
+        .target(
+            name: "Telemetry", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Sources/Core/Telemetry", swiftSettings: swift),
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
@@ -57,6 +60,30 @@ let package = Package(
                 "Vocabulary", "CZlib", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/HTTPServing", swiftSettings: swift, linkerSettings: [.linkedLibrary(":libz.a")]),
+        .target(
+            name: "Configuration", dependencies: ["Vocabulary", .product(name: "TOMLKit", package: "TOMLKit")],
+            path: "Sources/Server/Configuration", swiftSettings: swift),
+        .target(
+            name: "HTTPAPI",
+            dependencies: [
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "Admission", "Workflows", "Traces", "Definitions",
+                "Channels", "HTTPServing", "AdminAPI", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
+            ], path: "Sources/Server/HTTPAPI", swiftSettings: swift),
+        .target(
+            name: "Assembly",
+            dependencies: [
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Workflows", "Traces", "Definitions",
+                "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuration",
+                .product(name: "Logging", package: "swift-log"),
+            ], path: "Sources/Server/Assembly", swiftSettings: swift),
+        .executableTarget(
+            name: "weir",
+            dependencies: [
+                "Assembly", "Configuration", "JSONLogic", "Telemetry",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], path: "Sources/Server/weir", swiftSettings: swift),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,4 @@
-import AdminAPI
+package import AdminAPI
 import HTTPServing
 import NIOCore
 import Vocabulary

@@ -4,7 +4,7 @@ import HTTPServing
 ///
 /// Headers are believed only where the peer is a configured proxy, and then the right-most address that is not itself
 /// a trusted proxy counts: everything left of it can be made up by the client.
-struct ClientAddress: Sendable {
+package struct ClientAddress: Sendable {
     private let trustedProxies: Set<String>
 
     init(trustedProxies: [String]) { self.trustedProxies = Set(trustedProxies) }

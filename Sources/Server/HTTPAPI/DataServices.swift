@@ -1,9 +1,9 @@
-import Channels
-import JSONTree
+package import Channels
+package import JSONTree
 import Storage
 import Telemetry
-import Traces
-import Vocabulary
+package import Traces
+package import Vocabulary
 import Workflows
 
 /// What the data plane works with; put together once by `Assembly`.

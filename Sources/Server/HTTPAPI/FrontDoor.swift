@@ -1,9 +1,9 @@
-import HTTPServing
+package import HTTPServing
 import JSONTree
 import NIOCore
 import NIOPosix
 import Synchronization
-import Vocabulary
+package import Vocabulary
 
 /// Where every HTTP request enters: data requests are answered on the event loop, everything else goes to the
 /// services that may wait.
@@ -12,7 +12,8 @@ package final class FrontDoor: HTTPHandling {
     private let operations: Operations
     private let administration: AdminBridge
     private let services: DataServices
-    private let loops = ThreadSpecificVariable<LoopState>()
+    // Each thread sees only what it has put there itself.
+    private nonisolated(unsafe) let loops = ThreadSpecificVariable<LoopState>()
     private let nextLane = Atomic<Int>(0)
 
     package init(services: DataServices, operations: Operations, administration: AdminBridge) {

@@ -1,11 +1,11 @@
-import Channels
+package import Channels
 import HTTPServing
 import JSONTree
 import NIOCore
 import Storage
 import Synchronization
-import Telemetry
-import Traces
+package import Telemetry
+package import Traces
 import Vocabulary
 
 /// `/health`, `/healthz`, `/readyz`, `/metrics`: answered on the event loop from what is known, without asking anybody.

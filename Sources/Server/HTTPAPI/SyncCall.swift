@@ -30,10 +30,11 @@ struct SyncCall {
         let now = services.clock.now()
         let finish = SyncFinish(
             services: services, requestID: intake.requestID, id: loop.makeIdentifier(at: now), createdAt: now,
-            rate: intake.rate, policy: tracing.policy, input: intake.payload, lane: loop.lane, reply: reply)
+            rate: intake.rate, policy: tracing.mode, input: intake.payload, lane: loop.lane, reply: reply)
         switch run.run.advance(steps: DataPlane.stepsOnLoop) {
         case .finished:
             run.returnPermit()
+            let reply = reply
             finish.complete(run, scratch: &loop.scratch) { reply.send($0) }
             loop.giveBack(intake.arena)
         case .yielded, .waiting:

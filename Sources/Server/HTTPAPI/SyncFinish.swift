@@ -16,7 +16,7 @@ struct SyncFinish: Sendable {
     let id: Identifier
     let createdAt: Timestamp
     let rate: RateDecision?
-    let policy: TracePolicy
+    let policy: ChannelConfig.TraceMode
     let input: JSONValue
     let lane: Int
     let reply: HTTPReplyHandle

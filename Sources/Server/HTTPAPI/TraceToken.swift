@@ -1,7 +1,7 @@
 import Crypto
 
 /// The secret that reads one trace. Its caller gets it once; only its SHA-256 is kept.
-struct TraceToken: Sendable {
+package struct TraceToken: Sendable {
     let text: String
     let hash: [UInt8]
 
@@ -22,7 +22,7 @@ struct TraceToken: Sendable {
     static func hash(of text: String) -> [UInt8] { Array(SHA256.hash(data: Array(text.utf8))) }
 
     /// Whether `text` is the token behind `hash`, in a time that does not depend on where they differ.
-    static func matches(_ text: String, _ hash: [UInt8]) -> Bool {
+    package static func matches(_ text: String, _ hash: [UInt8]) -> Bool {
         let other = Self.hash(of: text)
         guard hash.count == other.count else { return false }
         return zip(hash, other).reduce(0) { $0 | ($1.0 ^ $1.1) } == 0

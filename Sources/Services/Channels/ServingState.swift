@@ -10,8 +10,12 @@ package final class ServingState: Sendable {
 
     package var current: ServingSnapshot { snapshot.withLock { $0 } }
 
-    package func swap(for next: ServingSnapshot) {
-        snapshot.withLock { $0 = next }
+    /// - Parameter replaces: whether the snapshot that is served now may give way.
+    package func swap(for next: ServingSnapshot, where replaces: (ServingSnapshot) -> Bool = { _ in true }) {
+        snapshot.withLock { current in
+            guard replaces(current) else { return }
+            current = next
+        }
         turn.add(1, ordering: .releasing)
     }
 

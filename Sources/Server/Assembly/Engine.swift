@@ -1,0 +1,57 @@
+import AdminAPI
+import Channels
+import Definitions
+import Storage
+import Synchronization
+import Telemetry
+import Traces
+import Vocabulary
+
+/// Loads definitions and swaps the snapshot that is served.
+final class Engine: EngineControl {
+    private let desk: DefinitionDesk
+    private let builder: SnapshotBuilder
+    private let state: ServingState
+    private let queue: TraceQueue
+    private let reloads: (ok: Counter, failed: Counter)
+    private let workflows: Gauge
+    private let startedAt = Stopwatch.nanoseconds()
+
+    init(desk: DefinitionDesk, builder: SnapshotBuilder, state: ServingState, queue: TraceQueue, registry: MetricRegistry) {
+        self.desk = desk
+        self.builder = builder
+        self.state = state
+        self.queue = queue
+        reloads = (
+            registry.counter(Catalogue.engineReloads, labels: [("status", "ok")]),
+            registry.counter(Catalogue.engineReloads, labels: [("status", "error")])
+        )
+        workflows = registry.gauge(Catalogue.activeWorkflows)
+    }
+
+    func reload() async throws(Problem) -> EngineStatus {
+        do throws(Problem) {
+            let book = try await desk.book()
+            let built = builder.build(book.snapshot, previous: state.current)
+            // A slower reload of an older generation must not undo a newer one.
+            state.swap(for: built) { $0.generation <= built.generation }
+            workflows.set(Double(built.workflowCount))
+            reloads.ok.increment()
+            return status()
+        } catch {
+            reloads.failed.increment()
+            throw error
+        }
+    }
+
+    func status() -> EngineStatus {
+        let snapshot = state.current
+        return EngineStatus(
+            version: WeirServer.version, generation: snapshot.generation,
+            uptimeSeconds: Int((Stopwatch.nanoseconds() - startedAt) / 1_000_000_000),
+            workflowCount: snapshot.workflowCount, channels: snapshot.channels.keys.sorted(),
+            issues: snapshot.quarantined.values.map { ($0.channelID, $0.workflowID, $0.message) })
+    }
+
+    func isRunning(_ trace: Identifier) -> Bool { queue.isRunning(trace) }
+}

@@ -1,0 +1,50 @@
+import Logging
+import Telemetry
+import Traces
+
+/// Turns what rooms report into metrics and log lines.
+enum Observers {
+    static func writer(_ registry: MetricRegistry, _ logger: Logger) -> @Sendable (TraceWriterEvent) -> Void {
+        let sizes = registry.histogram(Catalogue.traceBatchSize, bounds: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000])
+        let failures = registry.counter(Catalogue.tracePersistenceFailures)
+        return { event in
+            switch event {
+            case .committed(let rows): sizes.observe(seconds: Double(rows))
+            case .failed(let rows): failures.increment(by: UInt64(rows))
+            case .refused(let ids): logger.warning("settlements refused: another instance holds the runs", metadata: ["count": "\(ids.count)"])
+            case .broken(let failure): logger.error("traces could not be committed", metadata: ["reason": "\(failure)"])
+            }
+        }
+    }
+
+    static func queue(_ registry: MetricRegistry, _ logger: Logger) -> @Sendable (TraceQueueEvent) -> Void {
+        let full = registry.counter(Catalogue.traceQueueRejected, labels: [("reason", "full")])
+        let memory = registry.counter(Catalogue.traceQueueRejected, labels: [("reason", "memory")])
+        let retried = registry.counter(Catalogue.traceRetries, labels: [("outcome", "retry")])
+        let failed = registry.counter(Catalogue.traceRetries, labels: [("outcome", "failed")])
+        let dead = registry.counter(Catalogue.traceRetries, labels: [("outcome", "dead_letter")])
+        return { event in
+            switch event {
+            case .rejected(.full): full.increment()
+            case .rejected(.memory): memory.increment()
+            case .failed(.retry): retried.increment()
+            case .failed(.fail): failed.increment()
+            case .failed(.deadLetter): dead.increment()
+            case .rescued(let count): logger.info("leased waiting traces", metadata: ["count": "\(count)"])
+            case .broken(let failure): logger.error("the trace queue cannot read the database", metadata: ["reason": "\(failure)"])
+            }
+        }
+    }
+
+    static func gauges(_ registry: MetricRegistry, _ queue: TraceQueue) -> @Sendable () -> Void {
+        let depth = registry.gauge(Catalogue.traceQueueDepth)
+        let bytes = registry.gauge(Catalogue.traceQueueBytes)
+        let active = registry.gauge(Catalogue.traceWorkersActive)
+        registry.gauge(Catalogue.traceWorkers).set(Double(queue.workers))
+        return {
+            depth.set(Double(queue.bounds.count))
+            bytes.set(Double(queue.bounds.bytes))
+            active.set(Double(queue.activeWorkers))
+        }
+    }
+}

@@ -1,0 +1,159 @@
+import AdminAPI
+import Channels
+import Configuration
+import Definitions
+import Glibc
+import HTTPAPI
+import HTTPServing
+import JSONTree
+import Logging
+import Storage
+import Synchronization
+import Telemetry
+import Traces
+import Vocabulary
+import Workflows
+
+/// The rooms of one server, wired together.
+struct ServerParts: Sendable {
+    let settings: Settings
+    let store: any DurableStore
+    let logger: Logger
+    let desk: DefinitionDesk
+    let functions = FunctionCatalogue.builtIn
+    let engine: Engine
+    let operations: Operations
+    let listener: HTTPListener<FrontDoor>
+    let writer: TraceWriter
+    let queue: TraceQueue
+    let background: BackgroundRuns
+    let upkeep: Upkeep
+
+    init(settings: Settings, store: any DurableStore, logger: Logger) {
+        self.settings = settings
+        self.store = store
+        self.logger = logger
+        let registry = MetricRegistry()
+        registry.gauge(Catalogue.buildInfo, labels: [("version", WeirServer.version)]).set(1)
+        let threads = settings.serverThreads > 0 ? settings.serverThreads : Self.processors
+        let jsonLimits = JSONLimits(depth: settings.maxJSONDepth)
+        let state = ServingState()
+        let runSettings = Self.runSettings(settings, logger)
+        desk = DefinitionDesk(store: store)
+        background = BackgroundRuns(capacity: 1024)
+        writer = TraceWriter(
+            store: store, lanes: threads + settings.queueWorkers, observe: Observers.writer(registry, logger))
+        queue = TraceQueue(
+            settings: .init(
+                workers: settings.queueWorkers, timeout: .milliseconds(settings.processingTimeoutMilliseconds),
+                retry: RetryPolicy(isEnabled: settings.dlqRetryEnabled, maxRetries: settings.dlqMaxRetries),
+                pollInterval: .seconds(settings.dlqPollIntervalSeconds)),
+            bounds: QueueBounds(maxCount: settings.queueBufferSize, maxBytes: settings.maxQueueMemoryBytes),
+            instance: Identifier.make().description, store: store, writer: writer,
+            runner: TraceRunner(
+                state: state, settings: runSettings, jsonLimits: jsonLimits, maxResultBytes: settings.maxResultSizeBytes,
+                stickyHeader: settings.rolloutStickyHeader),
+            observe: Observers.queue(registry, logger))
+        let builder = SnapshotBuilder(
+            functions: functions, registry: registry, include: settings.channelsInclude, exclude: settings.channelsExclude)
+        engine = Engine(desk: desk, builder: builder, state: state, queue: queue, registry: registry)
+        let keys = AdminKeys(
+            keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader)
+        let meters = RequestMeters(registry: registry)
+        operations = Operations(
+            state: state, queue: queue, registry: registry, meters: meters, version: WeirServer.version,
+            gauges: Observers.gauges(registry, queue), maySeeMetrics: { keys.accepts($0) })
+        let limits = PlatformLimits(
+            defaultRate: settings.rateLimitEnabled ? Double(settings.rateLimitDefaultRPS) : nil,
+            defaultBurst: settings.rateLimitDefaultBurst,
+            adminRate: settings.rateLimitAdminRPS > 0 ? Double(settings.rateLimitAdminRPS) : nil,
+            dataRate: settings.rateLimitDataRPS > 0 ? Double(settings.rateLimitDataRPS) : nil)
+        let api = AdminAPI(
+            desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
+            maxLoopIterations: settings.maxLoopIterations, tokenMatches: { TraceToken.matches($0, $1) })
+        let services = DataServices(
+            state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
+            trustedProxies: settings.trustedProxies, jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader,
+            runSettings: runSettings, maxResultBytes: settings.maxResultSizeBytes, meters: meters)
+        let door = FrontDoor(
+            services: services, operations: operations,
+            administration: AdminBridge(api: api, background: background, platformLimits: limits))
+        listener = HTTPListener(threads: threads, handler: door, limits: Self.httpLimits(settings))
+        upkeep = Upkeep(settings: settings, store: store, queue: queue, operations: operations, logger: logger)
+    }
+
+    /// Processors this process may run on: pinning it to one gives it one event loop.
+    private static var processors: Int {
+        guard let file = fopen("/proc/self/status", "r") else { return 2 }
+        defer { fclose(file) }
+        var line = [CChar](repeating: 0, count: 4096)
+        while fgets(&line, Int32(line.count), file) != nil {
+            let text = line.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            guard text.hasPrefix("Cpus_allowed:") else { continue }
+            return max(1, text.dropFirst(13).reduce(0) { $0 + ($1.hexDigitValue?.nonzeroBitCount ?? 0) })
+        }
+        return 2
+    }
+
+    private static func runSettings(_ settings: Settings, _ logger: Logger) -> RunSettings {
+        let log: RunLogger = { level, message, fields in
+            let level: Logger.Level =
+                switch level {
+                case "trace": .trace
+                case "debug": .debug
+                case "warn", "warning": .warning
+                case "error": .error
+                default: .info
+                }
+            guard logger.logLevel <= level else { return }
+            logger.log(
+                level: level, "workflow log",
+                metadata: Logger.Metadata(
+                    fields.map { ($0.0, .string($0.1)) } + [("text", .string(message))], uniquingKeysWith: { first, _ in first }))
+        }
+        return RunSettings(
+            syncTimeoutMilliseconds: settings.processingTimeoutMilliseconds,
+            asyncTimeoutMilliseconds: settings.processingTimeoutMilliseconds,
+            callTimeoutMilliseconds: settings.channelCallTimeoutMilliseconds,
+            maxLoopIterations: settings.maxLoopIterations, maxCallDepth: settings.maxChannelCallDepth,
+            maskedFields: MaskedFields(MaskedFields.usual + settings.maskFields), log: log)
+    }
+
+    private static func httpLimits(_ settings: Settings) -> HTTPServerLimits {
+        var limits = HTTPServerLimits()
+        let data = settings.maxPayloadSize
+        let admin = settings.maxAdminBodySize
+        limits.maxBodyBytes = { $0.starts(with: "/api/v1/admin/".utf8) ? admin : data }
+        limits.compresses = settings.compressionEnabled
+        return limits
+    }
+
+    /// Serves until `stop` returns, then lets everything finish in order: readiness first, the trace writer last.
+    func run(until stop: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask { await writer.run() }
+            group.addTask { await background.run() }
+            group.addTask { await queue.run() }
+            group.addTask { await upkeep.run() }
+            await stop()
+            logger.notice("stopping")
+            operations.setReady(false)
+            if settings.shutdownDrainSeconds > 0 { try? await Task.sleep(for: .seconds(settings.shutdownDrainSeconds)) }
+            await listener.drain()
+            let deadline = Stopwatch.nanoseconds() + UInt64(settings.shutdownForceSeconds) * 1_000_000_000
+            while listener.connectionCount > 0, Stopwatch.nanoseconds() < deadline {
+                try? await Task.sleep(for: .milliseconds(10))  // nobody cancels this group
+            }
+            background.finish()
+            queue.stop()
+            upkeep.stop()
+            let workersDeadline = Stopwatch.nanoseconds() + UInt64(settings.queueShutdownSeconds) * 1_000_000_000
+            while queue.activeWorkers > 0, Stopwatch.nanoseconds() < workersDeadline {
+                try? await Task.sleep(for: .milliseconds(5))
+            }
+            writer.finish()
+            await group.waitForAll()
+        }
+        await listener.shutDown()
+    }
+}

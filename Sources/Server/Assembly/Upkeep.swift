@@ -1,0 +1,81 @@
+import Configuration
+import HTTPAPI
+import Logging
+import Storage
+import Synchronization
+import Traces
+import Vocabulary
+
+/// What has to be done now and then: lease what waits, delete what is old, look whether the database answers.
+final class Upkeep: Sendable {
+    private let settings: Settings
+    private let store: any DurableStore
+    private let queue: TraceQueue
+    private let operations: Operations
+    private let logger: Logger
+    private let isStopped = Atomic<Bool>(false)
+
+    private static let tick: Duration = .milliseconds(200)
+    /// Rows deleted in one transaction, so that commits of requests wait for milliseconds only.
+    private static let chunk = 2000
+
+    init(settings: Settings, store: any DurableStore, queue: TraceQueue, operations: Operations, logger: Logger) {
+        self.settings = settings
+        self.store = store
+        self.queue = queue
+        self.operations = operations
+        self.logger = logger
+    }
+
+    func stop() { isStopped.store(true, ordering: .relaxed) }
+
+    func run() async {
+        var turn = 0
+        var next = (rescue: 0, ping: 0, cleanup: 0)
+        while !isStopped.load(ordering: .relaxed) {
+            if turn >= next.rescue {
+                let leased = await queue.rescueOnce()
+                // Retries are due after seconds: look again soon, rarely when there is nothing.
+                next.rescue = turn + (leased > 0 ? 1 : min(5, settings.dlqPollIntervalSeconds * 5))
+            }
+            if turn >= next.ping {
+                await pingOnce()
+                next.ping = turn + 10
+            }
+            if turn >= next.cleanup {
+                await cleanUpOnce()
+                next.cleanup = turn + settings.traceCleanupIntervalSeconds * 5
+            }
+            try? await Task.sleep(for: Self.tick)  // cancelled: the loop ends by its flag
+            turn += 1
+        }
+    }
+
+    private func pingOnce() async {
+        do throws(StorageFailure) {
+            try await store.ping()
+            operations.setStorageUp(true)
+        } catch {
+            operations.setStorageUp(false)
+            logger.error("the database does not answer", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func cleanUpOnce() async {
+        do throws(StorageFailure) {
+            let now = Timestamp.now()
+            if settings.traceRetentionHours > 0 {
+                let before = now + .seconds(-3600 * settings.traceRetentionHours)
+                while try await store.deleteTraces(before: before, limit: Self.chunk) == Self.chunk {}
+            }
+            if settings.traceRetentionCount > 0 {
+                while try await store.deleteTraces(keeping: settings.traceRetentionCount, limit: Self.chunk) == Self.chunk {}
+            }
+            if settings.auditRetentionDays > 0 {
+                _ = try await store.deleteAudit(before: now + .seconds(-86_400 * settings.auditRetentionDays))
+            }
+        } catch {
+            logger.error("old traces could not be deleted", metadata: ["reason": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,50 @@
+import AdminAPI
+import Channels
+package import Configuration
+import Definitions
+import Glibc
+import HTTPAPI
+import HTTPServing
+import JSONTree
+package import Logging
+import Storage
+import StorageSQLite
+import Synchronization
+import Telemetry
+import Traces
+import Vocabulary
+import Workflows
+
+/// Puts a server together and runs it until it is told to stop: the only place that knows every room.
+package enum WeirServer {
+    package static let version = "0.1.0"
+
+    /// - Parameter started: called with the port once requests are answered.
+    package static func run(
+        _ settings: Settings, definitions: [StartDefinition] = [], logger: Logger,
+        started: @Sendable (Int) -> Void = { _ in }
+    ) async throws {
+        let store: SQLiteStore
+        do { store = try await SQLiteStore.open(url: settings.storageURL) } catch {
+            throw StartFailure("The database cannot be used: \(error)")
+        }
+        let parts = ServerParts(settings: settings, store: store, logger: logger)
+        if !definitions.isEmpty { try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions) }
+        _ = try await parts.engine.reload()
+        let port = try await parts.listener.start(host: settings.serverHost, port: settings.serverPort)
+        parts.operations.setReady(true)
+        logger.notice(
+            "ready", metadata: ["host": "\(settings.serverHost)", "port": "\(port)", "version": "\(version)"])
+        started(port)
+        await parts.run(until: StopSignals.wait)
+        await store.close()
+        logger.notice("stopped")
+    }
+}
+
+/// Why the server does not start, in a sentence for people.
+package struct StartFailure: Error, CustomStringConvertible {
+    package var description: String
+
+    package init(_ description: String) { self.description = description }
+}

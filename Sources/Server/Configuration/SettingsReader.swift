@@ -1,0 +1,124 @@
+import TOMLKit
+import Vocabulary
+
+/// Puts settings together: defaults, then the file, then the environment, then flags. The later wins.
+package enum SettingsReader {
+    /// - Parameters:
+    ///   - file: the text of a TOML file, and its name for messages.
+    ///   - flags: keys as they are written in the file, with text values.
+    package static func read(
+        file: (name: String, text: String)?, environment: [String: String], flags: [(key: String, value: String)]
+    ) throws(SettingsError) -> Settings {
+        var settings = Settings()
+        if let file {
+            for (key, value) in try flatten(file) { try apply(key, value, from: file.name, to: &settings) }
+        }
+        for (variable, value) in environment.sorted(by: { $0.key < $1.key }) {
+            guard variable.hasPrefix("WEIR_"), variable.contains("__") || variable == "WEIR_ENVIRONMENT" else { continue }
+            guard let key = SettingKey.all.first(where: { $0.variable == variable }) else {
+                let nearest = Spelling.nearest(to: variable, among: SettingKey.all.map(\.variable))
+                throw SettingsError("The environment variable \(variable) sets nothing.\(hint(nearest))")
+            }
+            try apply(key.name, value, from: variable, to: &settings)
+        }
+        for (key, value) in flags { try apply(key, value, from: "the command line", to: &settings) }
+        try check(settings)
+        return settings
+    }
+
+    private static func hint(_ nearest: String?) -> String { nearest.map { " Did you mean \($0)?" } ?? "" }
+
+    private static func apply(
+        _ name: String, _ value: String, from source: String, to settings: inout Settings
+    ) throws(SettingsError) {
+        guard let key = SettingKey.all.first(where: { $0.name == name }) else {
+            let nearest = Spelling.nearest(to: name, among: SettingKey.all.map(\.name))
+            throw SettingsError("There is no key `\(name)` (in \(source)).\(hint(nearest))")
+        }
+        func wrong(_ allowed: String) -> SettingsError {
+            let shown = key.isSecret ? "******" : value
+            return SettingsError("`\(name)` is `\(shown)` in \(source); it must be \(allowed).")
+        }
+        switch key.kind {
+        case .text(let path, let choices):
+            guard choices.isEmpty || choices.contains(value) else { throw wrong("one of \(choices.joined(separator: ", "))") }
+            settings[keyPath: path] = value
+        case .number(let path, let range):
+            guard let number = Int(value), range.contains(number) else {
+                throw wrong("a whole number from \(range.lowerBound) to \(range.upperBound)")
+            }
+            settings[keyPath: path] = number
+        case .flag(let path):
+            guard let flag = ["true": true, "false": false, "1": true, "0": false][value.lowercased()] else {
+                throw wrong("true or false")
+            }
+            settings[keyPath: path] = flag
+        case .list(let path):
+            settings[keyPath: path] = value.split(separator: ",").map { String($0.drop { $0 == " " }) }.filter { !$0.isEmpty }
+        }
+    }
+
+    private static func check(_ settings: Settings) throws(SettingsError) {
+        let hasKeys = !settings.adminKeys.isEmpty
+        let isLoopback = ["127.0.0.1", "localhost", "::1"].contains(settings.serverHost) || settings.serverHost.hasPrefix("127.")
+        guard hasKeys || isLoopback else {
+            throw SettingsError(
+                "server.host is `\(settings.serverHost)`, which others can reach, and there is no admin key. "
+                    + "Set admin_auth.api_keys, or listen on 127.0.0.1.")
+        }
+        guard hasKeys || !settings.environment.lowercased().hasPrefix("prod") else {
+            throw SettingsError("The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
+        }
+        guard settings.storageURL.hasPrefix("sqlite:"), settings.storageURL.utf8.count > 7 else {
+            throw SettingsError("storage.url must be `sqlite:` and a path in this release.")
+        }
+    }
+
+    private static func flatten(_ file: (name: String, text: String)) throws(SettingsError) -> [(String, String)] {
+        let table: TOMLTable
+        do { table = try TOMLTable(string: file.text) } catch {
+            throw SettingsError("\(file.name) is not valid TOML: \(error)")
+        }
+        var pairs: [(String, String)] = []
+        try flatten(table, prefix: "", file: file.name, into: &pairs)
+        return pairs
+    }
+
+    private static func flatten(
+        _ table: TOMLTable, prefix: String, file: String, into pairs: inout [(String, String)]
+    ) throws(SettingsError) {
+        for key in table.keys {
+            guard let value = table[key] else { continue }
+            let name = prefix.isEmpty ? key : "\(prefix).\(key)"
+            if let inner = value.table {
+                try flatten(inner, prefix: name, file: file, into: &pairs)
+            } else if let text = value.string {
+                pairs.append((name, text))
+            } else if let number = value.int {
+                pairs.append((name, String(number)))
+            } else if let flag = value.bool {
+                pairs.append((name, flag ? "true" : "false"))
+            } else if let array = value.array {
+                pairs.append((name, array.compactMap { $0.string }.joined(separator: ",")))
+            } else {
+                throw SettingsError("`\(name)` in \(file) is of a type that no key has.")
+            }
+        }
+    }
+
+    /// All keys with their values, secrets masked, as TOML lines.
+    package static func lines(_ settings: Settings) -> [String] {
+        SettingKey.all.map { key in
+            let value: String
+            switch key.kind {
+            case .text(let path, _): value = "\"\(settings[keyPath: path])\""
+            case .number(let path, _): value = String(settings[keyPath: path])
+            case .flag(let path): value = String(settings[keyPath: path])
+            case .list(let path): value = "[" + settings[keyPath: path].map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+            }
+            let isEmpty = value == "[]" || value == "\"\""
+            let shown = key.isSecret && !isEmpty && key.name != "storage.url" ? "\"******\"" : value
+            return "\(key.name) = \(shown)"
+        }
+    }
+}

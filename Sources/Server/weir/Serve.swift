@@ -1,0 +1,33 @@
+import ArgumentParser
+import Assembly
+import Configuration
+import Glibc
+import Logging
+import Telemetry
+
+/// `weir serve`: starts the server.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Start the server.")
+
+    @OptionGroup var options: SettingOptions
+    @Option(help: "Apply the definitions in this file or folder before serving.") var apply: String?
+
+    func run() async throws {
+        let settings = try options.read()
+        let isTerminal = isatty(STDERR_FILENO) == 1
+        let isPretty = settings.logFormat == "pretty" || settings.logFormat == "auto" && isTerminal
+        let level = Logger.Level(rawValue: settings.logLevel) ?? .info
+        LoggingSystem.bootstrap { _ in LineLogHandler(isPretty: isPretty, level: level) }
+        let logger = Logger(label: "weir")
+        let definitions = try apply.map(DefinitionFiles.read) ?? []
+        do {
+            try await WeirServer.run(settings, definitions: definitions, logger: logger) { port in
+                print("weir \(WeirServer.version) is ready on http://\(settings.serverHost):\(port)")
+                fflush(nil)
+            }
+        } catch let failure as StartFailure {
+            logger.critical("cannot start", metadata: ["reason": "\(failure)"])
+            throw ExitCode(1)
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Configuration
+import Foundation
+
+/// The flags that set settings, and where the file is.
+struct SettingOptions: ParsableArguments {
+    @Option(name: [.short, .long], help: "The configuration file; ./weir.toml where it exists.") var config: String?
+    @Option(help: "The address to listen on.") var host: String?
+    @Option(help: "The port to listen on; 0 for any free one.") var port: Int?
+    @Option(help: "Where everything is kept, such as sqlite:weir.db.") var storageURL: String?
+    @Option(help: "auto, json or pretty.") var logFormat: String?
+    @Option(help: "A key and its value, such as queue.workers=8.") var set: [String] = []
+
+    func read() throws -> Settings {
+        var flags: [(key: String, value: String)] = []
+        if let host { flags.append(("server.host", host)) }
+        if let port { flags.append(("server.port", String(port))) }
+        if let storageURL { flags.append(("storage.url", storageURL)) }
+        if let logFormat { flags.append(("logging.format", logFormat)) }
+        for pair in set {
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else { throw ValidationError("--set takes key=value, not `\(pair)`.") }
+            flags.append((String(parts[0]), String(parts[1])))
+        }
+        do throws(SettingsError) {
+            return try SettingsReader.read(
+                file: try file(), environment: ProcessInfo.processInfo.environment, flags: flags)
+        } catch {
+            FileHandle.standardError.write(Data("weir: \(error)\n".utf8))
+            throw ExitCode(1)
+        }
+    }
+
+    private func file() throws(SettingsError) -> (name: String, text: String)? {
+        let name = config ?? "weir.toml"
+        if let text = try? String(contentsOfFile: name, encoding: .utf8) { return (name, text) }
+        guard config != nil else { return nil }
+        throw SettingsError(unreadable: name)
+    }
+}

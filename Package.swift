@@ -18,16 +18,19 @@ let package = Package(
         .target(name: "CJSON", path: "Sources/Core/CJSON", cSettings: [.unsafeFlags(["-O2"])]),
         .target(name: "Vocabulary", path: "Sources/Core/Vocabulary", swiftSettings: swift),
         .target(
-            name: "JSONTree", dependencies: ["CJSON", "Vocabulary"], path: "Sources/Core/JSONTree", swiftSettings: swift),
+            name: "JSONTree", dependencies: ["CJSON", "Vocabulary"], path: "Sources/Core/JSONTree", swiftSettings: swift
+        ),
         .target(
             name: "JSONLogic", dependencies: ["CJSON", "JSONTree", "Vocabulary"], path: "Sources/Core/JSONLogic",
             swiftSettings: swift),
         .target(
-            name: "Telemetry", dependencies: [.product(name: "Logging", package: "swift-log")], path: "Sources/Core/Telemetry", swiftSettings: swift),
+            name: "Telemetry", dependencies: [.product(name: "Logging", package: "swift-log")],
+            path: "Sources/Core/Telemetry", swiftSettings: swift),
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
-            name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic"], path: "Sources/Services/Workflows",
+            name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic"],
+            path: "Sources/Services/Workflows",
             swiftSettings: swift),
         .target(
             name: "Traces", dependencies: ["Vocabulary", "Storage"], path: "Sources/Services/Traces",
@@ -35,7 +38,8 @@ let package = Package(
         .target(
             name: "Definitions",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Workflows", .product(name: "Crypto", package: "swift-crypto"),
+                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Workflows",
+                .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Services/Definitions", swiftSettings: swift),
         .target(
             name: "Channels",
@@ -46,7 +50,8 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Storage", "Workflows", "Definitions", .product(name: "Crypto", package: "swift-crypto"),
+                "Vocabulary", "JSONTree", "Storage", "Workflows", "Definitions",
+                .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
         .target(
@@ -84,6 +89,19 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/weir", swiftSettings: swift),
+        .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
+        .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree", "Seeds"], path: "Tests/Core/JSONTreeTests"),
+        .testTarget(
+            name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree"], path: "Tests/Core/JSONLogicTests",
+            exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ServicesTests",
+            dependencies: ["Admission", "Channels", "JSONTree", "Seeds", "Traces", "Vocabulary"],
+            path: "Tests/Services/ServicesTests"),
+        .testTarget(
+            name: "StorageSQLiteTests", dependencies: ["Storage", "StorageSQLite", "Vocabulary"],
+            path: "Tests/Adapters/StorageSQLiteTests"),
+        .testTarget(name: "ScenarioTests", dependencies: ["Seeds"], path: "Tests/EndToEnd/ScenarioTests"),
     ],
     swiftLanguageModes: [.v6]
 )

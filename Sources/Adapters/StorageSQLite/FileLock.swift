@@ -13,7 +13,8 @@ final class FileLock: Sendable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             Glibc.close(descriptor)
             throw .unavailable(
-                "Another Weir has this database open (`\(path)` is locked). Stop it, or set storage.url to another file.")
+                "Another Weir has this database open (`\(path)` is locked). Stop it, or set storage.url to another file."
+            )
         }
         self.descriptor = descriptor
     }

@@ -30,7 +30,8 @@ enum SQLiteSchema {
         let found = Int(try connection.query("PRAGMA user_version") { $0.integer(0) }.first ?? 0)
         guard found <= migrations.count else {
             throw .broken(
-                "The database has schema version \(found); this program knows up to \(migrations.count). Use a newer Weir.")
+                "The database has schema version \(found); this program knows up to \(migrations.count). Use a newer Weir."
+            )
         }
         for version in found..<migrations.count {
             try connection.transaction { connection throws(StorageFailure) in

@@ -43,7 +43,9 @@ extension SQLiteStore {
         try await reader.with { connection throws(StorageFailure) in
             let total = try connection.query("SELECT count(*) FROM audit " + Self.matching) {
                 Self.bind(filter, $0)
-            } read: { $0.integer(0) }
+            } read: {
+                $0.integer(0)
+            }
             let records = try connection.query(
                 "SELECT * FROM audit " + Self.matching + " ORDER BY id DESC LIMIT ?7 OFFSET ?8"
             ) {

@@ -14,7 +14,9 @@ extension SQLiteStore {
         try await reader.with { connection throws(StorageFailure) in
             try connection.query("SELECT * FROM traces WHERE id = ?1") {
                 $0.identifier(1, id)
-            } read: { Self.record($0) }.first
+            } read: {
+                Self.record($0)
+            }.first
         }
     }
 
@@ -49,7 +51,9 @@ extension SQLiteStore {
                 if let before { $0.identifier(3, before) }
                 $0.integer(4, Int64(limit))
                 $0.integer(5, Int64(offset))
-            } read: { Self.record($0) }
+            } read: {
+                Self.record($0)
+            }
         }
     }
 
@@ -58,7 +62,9 @@ extension SQLiteStore {
             Int(
                 try connection.query("SELECT count(*) FROM traces" + Self.condition(filter, before: false)) {
                     Self.bind(filter, $0)
-                } read: { $0.integer(0) }.first ?? 0)
+                } read: {
+                    $0.integer(0)
+                }.first ?? 0)
         }
     }
 
@@ -72,7 +78,9 @@ extension SQLiteStore {
             try connection.transaction { connection throws(StorageFailure) in
                 let found = try connection.query("SELECT id FROM traces" + Self.condition(wanted, before: false)) {
                     Self.bind(wanted, $0)
-                } read: { Identifier(bytes: $0.bytes(0)) }
+                } read: {
+                    Identifier(bytes: $0.bytes(0))
+                }
                 let named = ids.map(Set.init)
                 var moved = 0
                 for id in found where named?.contains(id) ?? true {

@@ -86,7 +86,9 @@ extension SQLiteStore {
                 ) {
                     $0.integer(1, now.microseconds)
                     $0.integer(2, Int64(limit))
-                } read: { $0.bytes(0) }
+                } read: {
+                    $0.bytes(0)
+                }
                 var leased: [TraceRecord] = []
                 for id in ids {
                     try connection.run(
@@ -100,7 +102,9 @@ extension SQLiteStore {
                     }
                     leased += try connection.query("SELECT * FROM traces WHERE id = ?1") {
                         $0.bytes(1, id)
-                    } read: { Self.record($0) }
+                    } read: {
+                        Self.record($0)
+                    }
                 }
                 return leased
             }

@@ -2,7 +2,10 @@ import Vocabulary
 
 /// Date patterns of letters: `yyyy-MM-dd HH:mm:ss`, `z` for the offset. Everything else stands for itself.
 struct DatePattern {
-    private enum Part: Equatable { case year, month, day, hour, minute, second, millisecond, offset, text(Character) }
+    private enum Part: Equatable {
+        case year, month, day, hour, minute, second, millisecond, offset
+        case text(Character)
+    }
 
     private var parts: [Part] = []
 
@@ -53,16 +56,34 @@ struct DatePattern {
         var reader = DigitReader(text)
         for part in parts {
             switch part {
-            case .year: guard let value = reader.number(4) else { return nil }; civil.year = value
-            case .month: guard let value = reader.number(2) else { return nil }; civil.month = value
-            case .day: guard let value = reader.number(2) else { return nil }; civil.day = value
-            case .hour: guard let value = reader.number(2) else { return nil }; civil.hour = value
-            case .minute: guard let value = reader.number(2) else { return nil }; civil.minute = value
-            case .second: guard let value = reader.number(2) else { return nil }; civil.second = value
-            case .millisecond: guard let value = reader.number(3) else { return nil }; civil.microsecond = value * 1000
-            case .offset: guard let value = reader.offset() else { return nil }; offset = value
+            case .year:
+                guard let value = reader.number(4) else { return nil }
+                civil.year = value
+            case .month:
+                guard let value = reader.number(2) else { return nil }
+                civil.month = value
+            case .day:
+                guard let value = reader.number(2) else { return nil }
+                civil.day = value
+            case .hour:
+                guard let value = reader.number(2) else { return nil }
+                civil.hour = value
+            case .minute:
+                guard let value = reader.number(2) else { return nil }
+                civil.minute = value
+            case .second:
+                guard let value = reader.number(2) else { return nil }
+                civil.second = value
+            case .millisecond:
+                guard let value = reader.number(3) else { return nil }
+                civil.microsecond = value * 1000
+            case .offset:
+                guard let value = reader.offset() else { return nil }
+                offset = value
             case .text(let character):
-                guard let scalar = character.unicodeScalars.first, scalar.isASCII, reader.skip(scalar) else { return nil }
+                guard let scalar = character.unicodeScalars.first, scalar.isASCII, reader.skip(scalar) else {
+                    return nil
+                }
             }
         }
         guard reader.isAtEnd, let time = Timestamp(civil) else { return nil }

@@ -6,7 +6,9 @@ extension LogicEvaluator {
     mutating func time(
         _ name: LogicOperator, _ node: UnsafeMutablePointer<LogicNode>
     ) throws(JSONLogicError) -> JSONValue {
-        if name == .now { return moment(LogicMoment(microseconds: Timestamp.now().microseconds / 1_000_000 * 1_000_000)) }
+        if name == .now {
+            return moment(LogicMoment(microseconds: Timestamp.now().microseconds / 1_000_000 * 1_000_000))
+        }
         let values = try arguments(node)
         guard values.count > 0 else { throw .invalidArguments }
         switch name {
@@ -68,7 +70,8 @@ extension LogicEvaluator {
     private static func isTime(_ value: JSONValue) -> Bool {
         value.isString
             ? value.isMoment || value.isSpan
-            : value.isObject && value.count == 1 && (value.member("datetime") != nil || value.member("timestamp") != nil)
+            : value.isObject && value.count == 1
+                && (value.member("datetime") != nil || value.member("timestamp") != nil)
     }
 
     /// Both as microseconds, where they are both moments or both spans and at least one says so.

@@ -1,19 +1,47 @@
 /// Every operator, by the name it has in rules.
 package enum LogicOperator: String, Sendable, CaseIterable {
-    case `var`, val, exists, missing, missingSome = "missing_some"
-    case equals = "==", strictEquals = "===", notEquals = "!=", strictNotEquals = "!=="
-    case less = "<", lessOrEqual = "<=", greater = ">", greaterOrEqual = ">="
-    case and, or, not = "!", truthy = "!!", `if`, ternary = "?:", coalesce = "??"
+    case `var`, val, exists, missing
+    case missingSome = "missing_some"
+    case equals = "=="
+    case strictEquals = "==="
+    case notEquals = "!="
+    case strictNotEquals = "!=="
+    case less = "<"
+    case lessOrEqual = "<="
+    case greater = ">"
+    case greaterOrEqual = ">="
+    case and, or
+    case not = "!"
+    case truthy = "!!"
+    case `if`
+    case ternary = "?:"
+    case coalesce = "??"
     case `switch`, match, type, `try`, `throw`
-    case plus = "+", minus = "-", times = "*", divide = "/", modulo = "%", max, min, abs, ceil, floor, round
-    case cat, substr, `in`, length, upper, lower, trim, split, join, startsWith = "starts_with"
+    case plus = "+"
+    case minus = "-"
+    case times = "*"
+    case divide = "/"
+    case modulo = "%"
+    case max, min, abs, ceil, floor, round
+    case cat, substr, `in`, length, upper, lower, trim, split, join
+    case startsWith = "starts_with"
     case endsWith = "ends_with"
     case merge, map, filter, reduce, all, some, none, sort, slice, distinct, keys, values, entries
     case groupBy = "group_by"
-    case now, datetime, parseDate = "parse_date", formatDate = "format_date", dateDiff = "date_diff", timestamp
-    case base64Encode = "base64_encode", base64Decode = "base64_decode", hexEncode = "hex_encode"
-    case hexDecode = "hex_decode", urlEncode = "url_encode", urlDecode = "url_decode", random
-    case semVer = "sem_ver", fractional, preserve
+    case now, datetime
+    case parseDate = "parse_date"
+    case formatDate = "format_date"
+    case dateDiff = "date_diff"
+    case timestamp
+    case base64Encode = "base64_encode"
+    case base64Decode = "base64_decode"
+    case hexEncode = "hex_encode"
+    case hexDecode = "hex_decode"
+    case urlEncode = "url_encode"
+    case urlDecode = "url_decode"
+    case random
+    case semVer = "sem_ver"
+    case fractional, preserve
 
     /// How many arguments it takes.
     var arity: ClosedRange<Int> {

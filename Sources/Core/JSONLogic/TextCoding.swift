@@ -22,7 +22,8 @@ enum TextCoding {
             let group = bytes[start..<min(start + 3, bytes.count)]
             let bits = group.reduce(UInt32(0)) { $0 << 8 | UInt32($1) } << UInt32(8 * (3 - group.count))
             for place in 0..<4 {
-                text.append(place <= group.count ? letters[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
+                text.append(
+                    place <= group.count ? letters[Int(bits >> UInt32(18 - 6 * place) & 63)] : UInt8(ascii: "="))
             }
         }
         return text
@@ -73,7 +74,8 @@ enum TextCoding {
         var place = 0
         while place < text.count {
             if text[place] == UInt8(ascii: "%") {
-                guard place + 2 < text.count, let high = nibble(text[place + 1]), let low = nibble(text[place + 2]) else {
+                guard place + 2 < text.count, let high = nibble(text[place + 1]), let low = nibble(text[place + 2])
+                else {
                     return nil
                 }
                 bytes.append(high << 4 | low)

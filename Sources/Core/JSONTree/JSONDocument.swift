@@ -43,7 +43,8 @@ package struct JSONDocument {
             return writeElement(target, index, path.dropFirst(), value)
         }
         guard target.isObject || target.isNull else { return nil }
-        let object = target.isObject ? target : JSONValue.container(arena.allocateContainer(capacity: 8), count: 0, tag: 7)
+        let object =
+            target.isObject ? target : JSONValue.container(arena.allocateContainer(capacity: 8), count: 0, tag: 7)
         return segment.name.withUnsafeBytes { writeMember(object, $0, path.dropFirst(), value) }
     }
 

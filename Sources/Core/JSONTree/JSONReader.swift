@@ -11,7 +11,8 @@ package struct JSONLimits: Sendable, Equatable {
 /// Why a text is not JSON, and where.
 package struct JSONSyntaxError: Error, Sendable, Equatable {
     package enum Reason: Int32, Sendable, CaseIterable {
-        case empty = 1, unexpected, trailing, tooDeep, badNumber, numberOutOfRange, badString, control, badEscape
+        case empty = 1
+        case unexpected, trailing, tooDeep, badNumber, numberOutOfRange, badString, control, badEscape
         case loneSurrogate, badUTF8, truncated, tooLarge, outOfMemory
     }
 

@@ -45,7 +45,8 @@ extension AdminAPI {
         }
         let name = body.value.member("name")?.stringValue
         let route = body.value.member("route_pattern")?.stringValue.map(shape)
-        for other in book.snapshot.records where other.kind == .channel && other.status == .active && other.id != record.id {
+        for other in book.snapshot.records
+        where other.kind == .channel && other.status == .active && other.id != record.id {
             guard let content = try? OwnedJSON(parsing: other.body) else { continue }
             if content.value.member("name")?.stringValue == name {
                 faults.append(.init("name", .conflict, "The active channel `\(other.id)` has this name."))

@@ -6,26 +6,36 @@ import Workflows
 
 /// Workflows and channels: the same routes for both.
 enum DefinitionHandlers {
-    static let routes: [AdminRoute] = routes(.workflow, "workflows") + routes(.channel, "channels") + [
-        .init("PATCH", "/api/v1/admin/workflows/{id}/rollout", tag: "workflows", "Share traffic between two versions",
-            query: ["dry_run", "reload"], hasBody: true) { try await rollout($0, $1) },
-        .init("POST", "/api/v1/admin/workflows/{id}/test", tag: "workflows", "Run the latest version on test data",
-            hasBody: true) { try await WorkflowTrial.run($0, $1) },
-        .init("GET", "/api/v1/admin/workflows/{id}/dependencies", tag: "workflows", "What a workflow calls") {
-            try await dependencies($0, $1)
-        },
-    ]
+    static let routes: [AdminRoute] =
+        routes(.workflow, "workflows") + routes(.channel, "channels") + [
+            .init(
+                "PATCH", "/api/v1/admin/workflows/{id}/rollout", tag: "workflows", "Share traffic between two versions",
+                query: ["dry_run", "reload"], hasBody: true
+            ) { try await rollout($0, $1) },
+            .init(
+                "POST", "/api/v1/admin/workflows/{id}/test", tag: "workflows", "Run the latest version on test data",
+                hasBody: true
+            ) { try await WorkflowTrial.run($0, $1) },
+            .init("GET", "/api/v1/admin/workflows/{id}/dependencies", tag: "workflows", "What a workflow calls") {
+                try await dependencies($0, $1)
+            },
+        ]
 
     private static func routes(_ kind: DefinitionKind, _ name: String) -> [AdminRoute] {
         let base = "/api/v1/admin/\(name)"
         let filters = ["status", "tag", "channel_type", "protocol", "sort_by", "sort_order", "limit", "offset"]
         return [
             .init("GET", base, tag: name, "List the latest versions", query: filters) { try await list(kind, $0, $1) },
-            .init("POST", base, tag: name, "Create a draft", hasBody: true, success: 201) { try await create(kind, $0, $1) },
+            .init("POST", base, tag: name, "Create a draft", hasBody: true, success: 201) {
+                try await create(kind, $0, $1)
+            },
             .init("POST", base + "/validate", tag: name, "Check a definition without saving it", hasBody: true) {
                 try await ImportHandlers.validate(kind, $0, $1)
             },
-            .init("POST", base + "/import", tag: name, "Create many drafts", query: ["on_conflict", "dry_run"], hasBody: true) {
+            .init(
+                "POST", base + "/import", tag: name, "Create many drafts", query: ["on_conflict", "dry_run"],
+                hasBody: true
+            ) {
                 try await ImportHandlers.importAll(kind, $0, $1)
             },
             .init("GET", base + "/export", tag: name, "All of them, as import takes them", query: filters) {
@@ -36,16 +46,22 @@ enum DefinitionHandlers {
             .init("DELETE", base + "/{id}", tag: name, "Delete every version", query: ["reload"], success: 204) {
                 try await delete(kind, $0, $1)
             },
-            .init("PATCH", base + "/{id}/status", tag: name, "Activate the draft, or archive what is active",
-                query: ["dry_run", "reload"], hasBody: true) { try await status(kind, $0, $1) },
-            .init("GET", base + "/{id}/versions", tag: name, "Every version, newest first", query: ["limit", "offset"]) {
+            .init(
+                "PATCH", base + "/{id}/status", tag: name, "Activate the draft, or archive what is active",
+                query: ["dry_run", "reload"], hasBody: true
+            ) { try await status(kind, $0, $1) },
+            .init("GET", base + "/{id}/versions", tag: name, "Every version, newest first", query: ["limit", "offset"])
+            {
                 try await versions(kind, $0, $1)
             },
             .init("POST", base + "/{id}/versions", tag: name, "A new draft from the latest version", success: 201) {
                 try await newVersion(kind, $0, $1)
             },
-            .init("POST", base + "/{id}/rollback", tag: name, "Bring an earlier version back, live at once", query: ["reload"],
-                hasBody: true) { try await rollBack(kind, $0, $1) },
+            .init(
+                "POST", base + "/{id}/rollback", tag: name, "Bring an earlier version back, live at once",
+                query: ["reload"],
+                hasBody: true
+            ) { try await rollBack(kind, $0, $1) },
         ]
     }
 
@@ -57,7 +73,9 @@ enum DefinitionHandlers {
     }
 
     /// Refuses when the caller has seen another state (`If-Match`).
-    private static func checkMatch(_ call: AdminCall, _ book: DefinitionBook, _ kind: DefinitionKind, _ id: String) throws(Problem) {
+    private static func checkMatch(_ call: AdminCall, _ book: DefinitionBook, _ kind: DefinitionKind, _ id: String)
+        throws(Problem)
+    {
         guard let wanted = call.request.header("if-match"), wanted != "*" else { return }
         let current = try found(kind, book, id)
         guard wanted == DefinitionDocument.etag(current) else {
@@ -70,7 +88,11 @@ enum DefinitionHandlers {
         _ decide: @escaping @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange
     ) async throws -> DefinitionChange {
         let change = try await api.desk.change { book, change, now in
-            [AuditEntry.make(call, action: action, kind.rawValue, id, before: book.latest(kind, id), after: change.puts.first, at: now)]
+            [
+                AuditEntry.make(
+                    call, action: action, kind.rawValue, id, before: book.latest(kind, id), after: change.puts.first,
+                    at: now)
+            ]
         } _: { book, now throws(Problem) in
             try checkMatch(call, book, kind, id)
             return try decide(book, now)
@@ -82,12 +104,15 @@ enum DefinitionHandlers {
 
     private static func list(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let book = try await api.desk.book()
-        let listed = DefinitionList(book.latest(kind)).filtered(by: call.query).sorted(by: call.query["sort_by"], ascending: call.isAscending)
+        let listed = DefinitionList(book.latest(kind)).filtered(by: call.query).sorted(
+            by: call.query["sort_by"], ascending: call.isAscending)
         return DefinitionDocument.list(
-            Array(listed.dropFirst(call.offset).prefix(call.limit)), total: listed.count, limit: call.limit, offset: call.offset)
+            Array(listed.dropFirst(call.offset).prefix(call.limit)), total: listed.count, limit: call.limit,
+            offset: call.offset)
     }
 
-    private static func create(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+    private static func create(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse
+    {
         let body = try call.body(limits: api.jsonLimits)
         let content = try api.content(body.value, kind)
         let given = body.value.member(kind == .workflow ? "workflow_id" : "channel_id")?.stringValue
@@ -141,7 +166,8 @@ enum DefinitionHandlers {
         return OwnedJSON(copying: document.root)
     }
 
-    private static func delete(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+    private static func delete(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse
+    {
         let id = call.parameters[0]
         _ = try await commit(api, call, action: "delete", kind, id) { book, _ throws(Problem) in
             try book.delete(kind, id: id)
@@ -149,12 +175,14 @@ enum DefinitionHandlers {
         return AdminResponse(status: 204, body: [])
     }
 
-    private static func status(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+    private static func status(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse
+    {
         let id = call.parameters[0]
         let body = try call.body(limits: api.jsonLimits).value
         let percentage = body.member("rollout_percentage")?.intValue.map { Int($0) } ?? 100
         let wanted = body.member("status")?.stringValue ?? ""
-        let decide: @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange = { book, now throws(Problem) in
+        let decide: @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange = {
+            book, now throws(Problem) in
             switch wanted {
             case "active":
                 let change = try book.activate(kind, id: id, percentage: percentage, at: now)
@@ -167,7 +195,11 @@ enum DefinitionHandlers {
             default:
                 throw Problem(
                     .validation, "The status can be set to active or archived.",
-                    details: [.init("body.status", .invalid, "This must be active or archived.", expected: "active, archived", got: wanted)])
+                    details: [
+                        .init(
+                            "body.status", .invalid, "This must be active or archived.", expected: "active, archived",
+                            got: wanted)
+                    ])
             }
         }
         if call.flag("dry_run") { return try await dryRun(api, decide) }
@@ -195,7 +227,8 @@ enum DefinitionHandlers {
                 .validation, "The body must have a rollout_percentage.",
                 details: [.init("body.rollout_percentage", .required, "This must be 1 to 100.")])
         }
-        let decide: @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange = { book, now throws(Problem) in
+        let decide: @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange = {
+            book, now throws(Problem) in
             try book.rollOut(id: id, percentage: Int(wanted), at: now)
         }
         if call.flag("dry_run") { return try await dryRun(api, decide) }
@@ -203,14 +236,18 @@ enum DefinitionHandlers {
         return DefinitionDocument.response(change.puts[0])
     }
 
-    private static func versions(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+    private static func versions(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws
+        -> AdminResponse
+    {
         let all = try await api.desk.book().versions(kind, call.parameters[0])
         guard !all.isEmpty else { throw DefinitionBook.unknown(kind, call.parameters[0]) }
         let page = all.reversed().dropFirst(call.offset).prefix(call.limit)
         return DefinitionDocument.list(Array(page), total: all.count, limit: call.limit, offset: call.offset)
     }
 
-    private static func newVersion(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+    private static func newVersion(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws
+        -> AdminResponse
+    {
         let id = call.parameters[0]
         let change = try await commit(api, call, action: "create_version", kind, id) { book, now throws(Problem) in
             try book.newVersion(kind, id: id, at: now)
@@ -218,7 +255,9 @@ enum DefinitionHandlers {
         return DefinitionDocument.response(change.puts[0], status: 201)
     }
 
-    private static func rollBack(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+    private static func rollBack(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws
+        -> AdminResponse
+    {
         let id = call.parameters[0]
         guard let version = try call.body(limits: api.jsonLimits).value.member("version")?.intValue else {
             throw Problem(
@@ -238,7 +277,9 @@ enum DefinitionHandlers {
 
     private static func dependencies(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let record = try found(.workflow, try await api.desk.book(), call.parameters[0])
-        guard let body = try? OwnedJSON(parsing: record.body) else { throw Problem(.storage, "The definition is not readable.") }
+        guard let body = try? OwnedJSON(parsing: record.body) else {
+            throw Problem(.storage, "The definition is not readable.")
+        }
         let compiled = try CompiledWorkflow.compile(
             body.value, id: record.id, version: record.version, functions: api.functions)
         return .data { buffer in

@@ -27,7 +27,8 @@ enum ImportHandlers {
 
     static func export(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let book = try await api.desk.book()
-        let records = DefinitionList(book.latest(kind)).filtered(by: call.query).sorted(by: "created_at", ascending: true)
+        let records = DefinitionList(book.latest(kind)).filtered(by: call.query).sorted(
+            by: "created_at", ascending: true)
         return .data { buffer in
             buffer.append("[")
             for (place, record) in records.enumerated() {
@@ -69,12 +70,17 @@ enum ImportHandlers {
             if let known {
                 if known.contentHash == content.hash { return Outcome(id: id, action: "unchanged") }
                 if onConflict == "skip" { return Outcome(id: id, action: "skipped") }
-                guard onConflict == "new_version" else { throw Problem(.conflict, "There is a \(kind.rawValue) `\(id)` already.") }
+                guard onConflict == "new_version" else {
+                    throw Problem(.conflict, "There is a \(kind.rawValue) `\(id)` already.")
+                }
             }
             let action = known == nil ? "created" : known?.status == .draft ? "updated_draft" : "new_version"
             guard !call.flag("dry_run") else { return Outcome(id: id, action: action) }
-            _ = try await DefinitionHandlers.commit(api, call, action: "import", kind, id) { book, now throws(Problem) in
-                guard let latest = book.latest(kind, id) else { return try book.create(kind, id: id, content: content, at: now) }
+            _ = try await DefinitionHandlers.commit(api, call, action: "import", kind, id) {
+                book, now throws(Problem) in
+                guard let latest = book.latest(kind, id) else {
+                    return try book.create(kind, id: id, content: content, at: now)
+                }
                 guard latest.status != .draft else { return try book.edit(kind, id: id, content: content, at: now) }
                 var change = try book.newVersion(kind, id: id, at: now)
                 change.puts[0].body = content.body
@@ -115,7 +121,9 @@ enum ImportHandlers {
                 buffer.append("{\"index\":")
                 buffer.append(integer: Int64(index))
                 buffer.append(",\"error\":")
-                JSONWriter.write(problem.details.first.map { "\(problem.message) \($0.path): \($0.message)" } ?? problem.message, into: &buffer)
+                JSONWriter.write(
+                    problem.details.first.map { "\(problem.message) \($0.path): \($0.message)" } ?? problem.message,
+                    into: &buffer)
                 buffer.append("}")
             }
             buffer.append("],\"results\":[")

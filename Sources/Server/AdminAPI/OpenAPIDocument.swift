@@ -39,7 +39,9 @@ package enum OpenAPIDocument {
         buffer.append(",\"tags\":[")
         JSONWriter.write(route.tag, into: &buffer)
         buffer.append("],\"parameters\":[")
-        for (place, (name, location)) in (route.parameters.map { ($0, "path") } + route.query.map { ($0, "query") }).enumerated() {
+        for (place, (name, location)) in (route.parameters.map { ($0, "path") } + route.query.map { ($0, "query") })
+            .enumerated()
+        {
             if place > 0 { buffer.append(",") }
             buffer.append("{\"name\":")
             JSONWriter.write(name, into: &buffer)

@@ -5,13 +5,16 @@ import Vocabulary
 /// The engine, the catalogue of functions, the audit log, the description of it all.
 enum OperationHandlers {
     static let routes: [AdminRoute] = [
-        .init("GET", "/api/v1/admin/functions", tag: "engine", "The functions tasks can call, with their inputs") { api, _ in
+        .init("GET", "/api/v1/admin/functions", tag: "engine", "The functions tasks can call, with their inputs") {
+            api, _ in
             .data { api.functions.write(into: &$0) }
         },
         .init("GET", "/api/v1/admin/engine/status", tag: "engine", "What is loaded") { api, _ in
             .data { write(api.control.status(), into: &$0) }
         },
-        .init("POST", "/api/v1/admin/engine/reload", tag: "engine", "Load the definitions anew") { try await reload($0, $1) },
+        .init("POST", "/api/v1/admin/engine/reload", tag: "engine", "Load the definitions anew") {
+            try await reload($0, $1)
+        },
         .init(
             "GET", "/api/v1/admin/audit-logs", tag: "audit", "Who changed what",
             query: ["action", "resource_type", "resource_id", "principal", "start_time", "end_time", "limit", "offset"]
@@ -23,8 +26,12 @@ enum OperationHandlers {
 
     /// What other rooms answer; described here so that the document is whole.
     static let described: [AdminRoute] = [
-        .init("POST", "/api/v1/data/{channel}", tag: "data", "Call a channel and wait for its reply", hasBody: true, access: .open, handler: nil),
-        .init("POST", "/api/v1/data/{channel}/async", tag: "data", "Call a channel; the work is done later", hasBody: true, success: 202, access: .open, handler: nil),
+        .init(
+            "POST", "/api/v1/data/{channel}", tag: "data", "Call a channel and wait for its reply", hasBody: true,
+            access: .open, handler: nil),
+        .init(
+            "POST", "/api/v1/data/{channel}/async", tag: "data", "Call a channel; the work is done later",
+            hasBody: true, success: 202, access: .open, handler: nil),
         .init("GET", "/health", tag: "operations", "How the server is", access: .open, handler: nil),
         .init("GET", "/healthz", tag: "operations", "Whether the process lives", access: .open, handler: nil),
         .init("GET", "/readyz", tag: "operations", "Whether it takes traffic", access: .open, handler: nil),
@@ -63,7 +70,9 @@ enum OperationHandlers {
 
     private static func reload(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let status = try await api.control.reload()
-        try await api.store.appendAudit([AuditEntry.make(call, action: "reload", "engine", "engine", at: api.clock.now())])
+        try await api.store.appendAudit([
+            AuditEntry.make(call, action: "reload", "engine", "engine", at: api.clock.now())
+        ])
         return .data { buffer in
             buffer.append("{\"reloaded\":true,\"workflows_count\":")
             buffer.append(integer: Int64(status.workflowCount))
@@ -74,7 +83,9 @@ enum OperationHandlers {
     }
 
     private static func audit(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
-        let known = ["action", "resource_type", "resource_id", "principal", "start_time", "end_time", "limit", "offset"]
+        let known = [
+            "action", "resource_type", "resource_id", "principal", "start_time", "end_time", "limit", "offset",
+        ]
         if let unknown = call.query.keys.first(where: { !known.contains($0) }) {
             throw Problem(.validation, "There is no parameter `\(unknown.prefix(64))`.")
         }

@@ -13,7 +13,9 @@ enum TraceDocument {
         text(",\"channel\":", record.channel, &buffer)
         text(",\"channel_id\":", record.channelID, &buffer)
         text(",\"mode\":", record.mode.name, &buffer)
-        text(",\"status\":", isRunning && record.status == .pending ? TraceStatus.running.name : record.status.name, &buffer)
+        text(
+            ",\"status\":", isRunning && record.status == .pending ? TraceStatus.running.name : record.status.name,
+            &buffer)
         text(",\"error_message\":", record.errorMessage.isEmpty ? nil : record.errorMessage, &buffer)
         buffer.append(",\"attempt\":")
         buffer.append(integer: Int64(record.attempt))

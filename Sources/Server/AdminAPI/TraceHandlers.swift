@@ -4,19 +4,38 @@ import Vocabulary
 
 /// Traces and dead letters.
 enum TraceHandlers {
-    private static let filters = ["status", "channel", "mode", "limit", "offset", "cursor", "include_total", "sort_order"]
+    private static let filters = [
+        "status", "channel", "mode", "limit", "offset", "cursor", "include_total", "sort_order",
+    ]
 
     static let routes: [AdminRoute] = [
-        .init("GET", "/api/v1/data/traces/{id}", tag: "data", "One trace, with its token", access: .open) { try await read($0, $1) },
-        .init("GET", "/api/v1/admin/traces", tag: "traces", "List traces, newest first", query: filters) { try await list($0, $1) },
-        .init("GET", "/api/v1/admin/traces/{id}", tag: "traces", "One trace with its tasks", access: .open) { try await read($0, $1) },
-        .init("GET", "/api/v1/admin/trace-dlq", tag: "dead letters", "List dead letters", query: filters) { try await dead($0, $1) },
-        .init("GET", "/api/v1/admin/trace-dlq/{id}", tag: "dead letters", "One dead letter with its input") { try await inspect($0, $1) },
-        .init("POST", "/api/v1/admin/trace-dlq/purge", tag: "dead letters", "Delete old dead letters", hasBody: true) { try await purge($0, $1) },
-        .init("POST", "/api/v1/admin/trace-dlq/requeue", tag: "dead letters", "Run dead letters again, by filter", hasBody: true) {
+        .init("GET", "/api/v1/data/traces/{id}", tag: "data", "One trace, with its token", access: .open) {
+            try await read($0, $1)
+        },
+        .init("GET", "/api/v1/admin/traces", tag: "traces", "List traces, newest first", query: filters) {
+            try await list($0, $1)
+        },
+        .init("GET", "/api/v1/admin/traces/{id}", tag: "traces", "One trace with its tasks", access: .open) {
+            try await read($0, $1)
+        },
+        .init("GET", "/api/v1/admin/trace-dlq", tag: "dead letters", "List dead letters", query: filters) {
+            try await dead($0, $1)
+        },
+        .init("GET", "/api/v1/admin/trace-dlq/{id}", tag: "dead letters", "One dead letter with its input") {
+            try await inspect($0, $1)
+        },
+        .init("POST", "/api/v1/admin/trace-dlq/purge", tag: "dead letters", "Delete old dead letters", hasBody: true) {
+            try await purge($0, $1)
+        },
+        .init(
+            "POST", "/api/v1/admin/trace-dlq/requeue", tag: "dead letters", "Run dead letters again, by filter",
+            hasBody: true
+        ) {
             try await requeueMany($0, $1)
         },
-        .init("POST", "/api/v1/admin/trace-dlq/{id}/requeue", tag: "dead letters", "Run one dead letter again") { try await requeue($0, $1) },
+        .init("POST", "/api/v1/admin/trace-dlq/{id}/requeue", tag: "dead letters", "Run one dead letter again") {
+            try await requeue($0, $1)
+        },
     ]
 
     private static func identifier(_ text: String) throws(Problem) -> Identifier {
@@ -48,14 +67,18 @@ enum TraceHandlers {
             guard let known = TraceStatus.allCases.first(where: { $0.name == status }) else {
                 throw Problem(
                     .validation, "There is no trace status `\(status.prefix(64))`.",
-                    details: [.init("status", .invalid, "This is no status.", expected: "pending, running, completed, failed")])
+                    details: [
+                        .init("status", .invalid, "This is no status.", expected: "pending, running, completed, failed")
+                    ])
             }
             filter.status = known
         }
         filter.channel = query["channel"]
         if let mode = query["mode"] {
             guard mode == "sync" || mode == "async" else {
-                throw Problem(.validation, "The mode must be sync or async.", details: [.init("mode", .invalid, "This is no mode.")])
+                throw Problem(
+                    .validation, "The mode must be sync or async.",
+                    details: [.init("mode", .invalid, "This is no mode.")])
             }
             filter.mode = mode == "sync" ? .sync : .async
         }
@@ -81,7 +104,8 @@ enum TraceHandlers {
             before = parsed
         }
         let records = try await api.store.traces(
-            filter, before: before, limit: call.limit + 1, offset: call.offset, ascending: call.isAscending && before == nil)
+            filter, before: before, limit: call.limit + 1, offset: call.offset,
+            ascending: call.isAscending && before == nil)
         let shown = records.prefix(call.limit)
         let total = call.flag("include_total") ? try await api.store.countTraces(filter) : nil
         var buffer = JSONByteBuffer()

@@ -17,7 +17,9 @@ enum WorkflowTrial {
 
     static func run(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let id = call.parameters[0]
-        guard let record = try await api.desk.book().latest(.workflow, id) else { throw DefinitionBook.unknown(.workflow, id) }
+        guard let record = try await api.desk.book().latest(.workflow, id) else {
+            throw DefinitionBook.unknown(.workflow, id)
+        }
         guard let definition = try? OwnedJSON(parsing: record.body) else {
             throw Problem(.storage, "The stored definition is not readable.")
         }

@@ -17,7 +17,9 @@ final class Engine: EngineControl {
     private let workflows: Gauge
     private let startedAt = Stopwatch.nanoseconds()
 
-    init(desk: DefinitionDesk, builder: SnapshotBuilder, state: ServingState, queue: TraceQueue, registry: MetricRegistry) {
+    init(
+        desk: DefinitionDesk, builder: SnapshotBuilder, state: ServingState, queue: TraceQueue, registry: MetricRegistry
+    ) {
         self.desk = desk
         self.builder = builder
         self.state = state

@@ -5,13 +5,16 @@ import Traces
 /// Turns what rooms report into metrics and log lines.
 enum Observers {
     static func writer(_ registry: MetricRegistry, _ logger: Logger) -> @Sendable (TraceWriterEvent) -> Void {
-        let sizes = registry.histogram(Catalogue.traceBatchSize, bounds: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000])
+        let sizes = registry.histogram(
+            Catalogue.traceBatchSize, bounds: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000])
         let failures = registry.counter(Catalogue.tracePersistenceFailures)
         return { event in
             switch event {
             case .committed(let rows): sizes.observe(seconds: Double(rows))
             case .failed(let rows): failures.increment(by: UInt64(rows))
-            case .refused(let ids): logger.warning("settlements refused: another instance holds the runs", metadata: ["count": "\(ids.count)"])
+            case .refused(let ids):
+                logger.warning(
+                    "settlements refused: another instance holds the runs", metadata: ["count": "\(ids.count)"])
             case .broken(let failure): logger.error("traces could not be committed", metadata: ["reason": "\(failure)"])
             }
         }
@@ -31,7 +34,8 @@ enum Observers {
             case .failed(.fail): failed.increment()
             case .failed(.deadLetter): dead.increment()
             case .rescued(let count): logger.info("leased waiting traces", metadata: ["count": "\(count)"])
-            case .broken(let failure): logger.error("the trace queue cannot read the database", metadata: ["reason": "\(failure)"])
+            case .broken(let failure):
+                logger.error("the trace queue cannot read the database", metadata: ["reason": "\(failure)"])
             }
         }
     }

@@ -51,11 +51,13 @@ struct ServerParts: Sendable {
             bounds: QueueBounds(maxCount: settings.queueBufferSize, maxBytes: settings.maxQueueMemoryBytes),
             instance: Identifier.make().description, store: store, writer: writer,
             runner: TraceRunner(
-                state: state, settings: runSettings, jsonLimits: jsonLimits, maxResultBytes: settings.maxResultSizeBytes,
+                state: state, settings: runSettings, jsonLimits: jsonLimits,
+                maxResultBytes: settings.maxResultSizeBytes,
                 stickyHeader: settings.rolloutStickyHeader),
             observe: Observers.queue(registry, logger))
         let builder = SnapshotBuilder(
-            functions: functions, registry: registry, include: settings.channelsInclude, exclude: settings.channelsExclude)
+            functions: functions, registry: registry, include: settings.channelsInclude,
+            exclude: settings.channelsExclude)
         engine = Engine(desk: desk, builder: builder, state: state, queue: queue, registry: registry)
         let keys = AdminKeys(
             keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader)
@@ -109,7 +111,8 @@ struct ServerParts: Sendable {
             logger.log(
                 level: level, "workflow log",
                 metadata: Logger.Metadata(
-                    fields.map { ($0.0, .string($0.1)) } + [("text", .string(message))], uniquingKeysWith: { first, _ in first }))
+                    fields.map { ($0.0, .string($0.1)) } + [("text", .string(message))],
+                    uniquingKeysWith: { first, _ in first }))
         }
         return RunSettings(
             syncTimeoutMilliseconds: settings.processingTimeoutMilliseconds,

@@ -57,13 +57,17 @@ package struct StartDefinition: Sendable {
         return (kind, id, DefinitionContent(value, kind: kind), file)
     }
 
+    /// Files are applied by whoever starts the program, not over the API.
+    private static let unaudited: @Sendable (DefinitionBook, DefinitionChange, Timestamp) -> [AuditRecord] =
+        { _, _, _ in [] }
+
     /// Nothing where it is live as it is; else a new version goes live.
     private static func apply(
         _ item: (kind: DefinitionKind, id: String, content: DefinitionContent, file: String), _ desk: DefinitionDesk
     ) async throws {
         if try await desk.book().active(item.kind, item.id).last?.contentHash == item.content.hash { return }
         do throws(Problem) {
-            _ = try await desk.change(audit: { _, _, _ in [] }) { book, now throws(Problem) in
+            _ = try await desk.change(audit: Self.unaudited) { book, now throws(Problem) in
                 guard let latest = book.latest(item.kind, item.id) else {
                     return try book.create(item.kind, id: item.id, content: item.content, at: now)
                 }
@@ -75,7 +79,7 @@ package struct StartDefinition: Sendable {
                 change.puts[0].contentHash = item.content.hash
                 return change
             }
-            _ = try await desk.change(audit: { _, _, _ in [] }) { book, now throws(Problem) in
+            _ = try await desk.change(audit: Self.unaudited) { book, now throws(Problem) in
                 try book.activate(item.kind, id: item.id, percentage: 100, at: now)
             }
         } catch {

@@ -69,7 +69,9 @@ final class Upkeep: Sendable {
                 while try await store.deleteTraces(before: before, limit: Self.chunk) == Self.chunk {}
             }
             if settings.traceRetentionCount > 0 {
-                while try await store.deleteTraces(keeping: settings.traceRetentionCount, limit: Self.chunk) == Self.chunk {}
+                while try await store.deleteTraces(keeping: settings.traceRetentionCount, limit: Self.chunk)
+                    == Self.chunk
+                {}
             }
             if settings.auditRetentionDays > 0 {
                 _ = try await store.deleteAudit(before: now + .seconds(-86_400 * settings.auditRetentionDays))

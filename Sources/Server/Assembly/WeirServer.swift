@@ -19,6 +19,9 @@ import Workflows
 package enum WeirServer {
     package static let version = "0.1.0"
 
+    /// The OpenAPI document of the routes, for `api/openapi.json`.
+    package static var openAPI: [UInt8] { OpenAPIDocument.bytes(version: version) }
+
     /// - Parameter started: called with the port once requests are answered.
     package static func run(
         _ settings: Settings, definitions: [StartDefinition] = [], logger: Logger,
@@ -29,7 +32,9 @@ package enum WeirServer {
             throw StartFailure("The database cannot be used: \(error)")
         }
         let parts = ServerParts(settings: settings, store: store, logger: logger)
-        if !definitions.isEmpty { try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions) }
+        if !definitions.isEmpty {
+            try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions)
+        }
         _ = try await parts.engine.reload()
         let port = try await parts.listener.start(host: settings.serverHost, port: settings.serverPort)
         parts.operations.setReady(true)

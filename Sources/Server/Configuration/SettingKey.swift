@@ -23,48 +23,102 @@ struct SettingKey: Sendable {
     var variable: String { "WEIR_" + name.uppercased().split(separator: ".").joined(separator: "__") }
 
     static let all: [SettingKey] = [
-        .init("environment", .text(\.environment, choices: []), "Names beginning with prod make a missing admin key an error."),
-        .init("server.host", .text(\.serverHost, choices: []), "The address to listen on; anything but loopback needs an admin key."),
+        .init(
+            "environment", .text(\.environment, choices: []),
+            "Names beginning with prod make a missing admin key an error."),
+        .init(
+            "server.host", .text(\.serverHost, choices: []),
+            "The address to listen on; anything but loopback needs an admin key."),
         .init("server.port", .number(\.serverPort, 0...65_535), "The port; 0 for any free one."),
         .init("server.threads", .number(\.serverThreads, 0...256), "Event loops; 0 for one for each processor."),
-        .init("server.shutdown_drain_secs", .number(\.shutdownDrainSeconds, 0...600), "How long to go on serving, not ready, after SIGTERM."),
-        .init("server.shutdown_force_timeout_secs", .number(\.shutdownForceSeconds, 0...600), "How long requests in flight may take after that."),
-        .init("server.max_admin_body_size", .number(\.maxAdminBodySize, 1024...(1 << 30)), "Bytes of an admin request's body."),
-        .init("server.compression.enabled", .flag(\.compressionEnabled), "Compress replies for clients that accept gzip."),
-        .init("storage.url", .text(\.storageURL, choices: []), "Where everything is kept: sqlite: and a path.", isSecret: true),
-        .init("ingest.max_payload_size", .number(\.maxPayloadSize, 1024...(1 << 30)), "Bytes of a data request's body."),
+        .init(
+            "server.shutdown_drain_secs", .number(\.shutdownDrainSeconds, 0...600),
+            "How long to go on serving, not ready, after SIGTERM."),
+        .init(
+            "server.shutdown_force_timeout_secs", .number(\.shutdownForceSeconds, 0...600),
+            "How long requests in flight may take after that."),
+        .init(
+            "server.max_admin_body_size", .number(\.maxAdminBodySize, 1024...(1 << 30)),
+            "Bytes of an admin request's body."),
+        .init(
+            "server.compression.enabled", .flag(\.compressionEnabled), "Compress replies for clients that accept gzip."),
+        .init(
+            "storage.url", .text(\.storageURL, choices: []), "Where everything is kept: sqlite: and a path.",
+            isSecret: true),
+        .init(
+            "ingest.max_payload_size", .number(\.maxPayloadSize, 1024...(1 << 30)), "Bytes of a data request's body."),
         .init("ingest.max_json_depth", .number(\.maxJSONDepth, 4...512), "Arrays and objects inside one another."),
-        .init("engine.max_loop_iterations", .number(\.maxLoopIterations, 1...1_000_000), "The ceiling of a workflow's loop.max."),
-        .init("engine.max_channel_call_depth", .number(\.maxChannelCallDepth, 1...64), "Channels that may call one another in a row."),
-        .init("engine.default_channel_call_timeout_ms", .number(\.channelCallTimeoutMilliseconds, 1...3_600_000), "How long a channel_call may take."),
-        .init("engine.rollout_sticky_header", .text(\.rolloutStickyHeader, choices: []), "Requests with the same value take the same version."),
+        .init(
+            "engine.max_loop_iterations", .number(\.maxLoopIterations, 1...1_000_000),
+            "The ceiling of a workflow's loop.max."),
+        .init(
+            "engine.max_channel_call_depth", .number(\.maxChannelCallDepth, 1...64),
+            "Channels that may call one another in a row."),
+        .init(
+            "engine.default_channel_call_timeout_ms", .number(\.channelCallTimeoutMilliseconds, 1...3_600_000),
+            "How long a channel_call may take."),
+        .init(
+            "engine.rollout_sticky_header", .text(\.rolloutStickyHeader, choices: []),
+            "Requests with the same value take the same version."),
         .init("queue.workers", .number(\.queueWorkers, 1...1024), "Async runs at a time."),
         .init("queue.buffer_size", .number(\.queueBufferSize, 1...10_000_000), "Async runs that may wait."),
-        .init("queue.processing_timeout_ms", .number(\.processingTimeoutMilliseconds, 1...86_400_000), "How long a run may take."),
-        .init("queue.max_result_size_bytes", .number(\.maxResultSizeBytes, 1024...(1 << 30)), "Bytes of a run's result."),
-        .init("queue.max_queue_memory_bytes", .number(\.maxQueueMemoryBytes, 1024...(1 << 40)), "Bytes of input that may wait."),
+        .init(
+            "queue.processing_timeout_ms", .number(\.processingTimeoutMilliseconds, 1...86_400_000),
+            "How long a run may take."),
+        .init(
+            "queue.max_result_size_bytes", .number(\.maxResultSizeBytes, 1024...(1 << 30)), "Bytes of a run's result."),
+        .init(
+            "queue.max_queue_memory_bytes", .number(\.maxQueueMemoryBytes, 1024...(1 << 40)),
+            "Bytes of input that may wait."),
         .init("queue.dlq_retry_enabled", .flag(\.dlqRetryEnabled), "Try failed async runs again."),
         .init("queue.dlq_max_retries", .number(\.dlqMaxRetries, 0...16), "How often, before they are dead letters."),
-        .init("queue.dlq_poll_interval_secs", .number(\.dlqPollIntervalSeconds, 1...3600), "How often to look for retries that are due."),
-        .init("queue.trace_retention_hours", .number(\.traceRetentionHours, 0...1_000_000), "How long traces are kept; 0 for ever."),
-        .init("queue.trace_retention_count", .number(\.traceRetentionCount, 0...1_000_000_000), "How many traces are kept; 0 for all."),
-        .init("queue.trace_cleanup_interval_secs", .number(\.traceCleanupIntervalSeconds, 1...86_400), "How often old traces are deleted."),
-        .init("queue.shutdown_timeout_secs", .number(\.queueShutdownSeconds, 0...600), "How long workers may finish what they are at."),
-        .init("tracing.mask_fields", .list(\.maskFields), "Names of members that traces show as ******, besides the usual credentials."),
+        .init(
+            "queue.dlq_poll_interval_secs", .number(\.dlqPollIntervalSeconds, 1...3600),
+            "How often to look for retries that are due."),
+        .init(
+            "queue.trace_retention_hours", .number(\.traceRetentionHours, 0...1_000_000),
+            "How long traces are kept; 0 for ever."),
+        .init(
+            "queue.trace_retention_count", .number(\.traceRetentionCount, 0...1_000_000_000),
+            "How many traces are kept; 0 for all."),
+        .init(
+            "queue.trace_cleanup_interval_secs", .number(\.traceCleanupIntervalSeconds, 1...86_400),
+            "How often old traces are deleted."),
+        .init(
+            "queue.shutdown_timeout_secs", .number(\.queueShutdownSeconds, 0...600),
+            "How long workers may finish what they are at."),
+        .init(
+            "tracing.mask_fields", .list(\.maskFields),
+            "Names of members that traces show as ******, besides the usual credentials."),
         .init("rate_limit.enabled", .flag(\.rateLimitEnabled), "Limit each client over all channels."),
-        .init("rate_limit.default_rps", .number(\.rateLimitDefaultRPS, 1...10_000_000), "Requests a second of one client."),
+        .init(
+            "rate_limit.default_rps", .number(\.rateLimitDefaultRPS, 1...10_000_000), "Requests a second of one client."
+        ),
         .init("rate_limit.default_burst", .number(\.rateLimitDefaultBurst, 1...10_000_000), "Requests at once."),
-        .init("rate_limit.endpoints.admin_rps", .number(\.rateLimitAdminRPS, 0...10_000_000), "For the admin API; 0 for none."),
-        .init("rate_limit.endpoints.data_rps", .number(\.rateLimitDataRPS, 0...10_000_000), "For channels; 0 for none."),
+        .init(
+            "rate_limit.endpoints.admin_rps", .number(\.rateLimitAdminRPS, 0...10_000_000),
+            "For the admin API; 0 for none."),
+        .init(
+            "rate_limit.endpoints.data_rps", .number(\.rateLimitDataRPS, 0...10_000_000), "For channels; 0 for none."),
         .init("rate_limit.trusted_proxies", .list(\.trustedProxies), "Peers whose X-Forwarded-For is believed."),
-        .init("logging.level", .text(\.logLevel, choices: ["trace", "debug", "info", "notice", "warning", "error", "critical"]), "What is logged."),
-        .init("logging.format", .text(\.logFormat, choices: ["auto", "json", "pretty"]), "auto: pretty on a terminal, json elsewhere."),
+        .init(
+            "logging.level",
+            .text(\.logLevel, choices: ["trace", "debug", "info", "notice", "warning", "error", "critical"]),
+            "What is logged."),
+        .init(
+            "logging.format", .text(\.logFormat, choices: ["auto", "json", "pretty"]),
+            "auto: pretty on a terminal, json elsewhere."),
         .init("metrics.enabled", .flag(\.metricsEnabled), "Serve /metrics."),
-        .init("channels.include", .list(\.channelsInclude), "Names of channels this instance serves; * matches anything."),
+        .init(
+            "channels.include", .list(\.channelsInclude), "Names of channels this instance serves; * matches anything."),
         .init("channels.exclude", .list(\.channelsExclude), "Names of channels it does not serve."),
         .init("admin_auth.api_keys", .list(\.adminKeys), "Admin keys, plain or sha256:<hex>.", isSecret: true),
-        .init("admin_auth.read_only_api_keys", .list(\.adminReadOnlyKeys), "Admin keys that may only read.", isSecret: true),
+        .init(
+            "admin_auth.read_only_api_keys", .list(\.adminReadOnlyKeys), "Admin keys that may only read.",
+            isSecret: true),
         .init("admin_auth.header", .text(\.adminHeader, choices: []), "The header that carries the key."),
-        .init("audit.retention_days", .number(\.auditRetentionDays, 0...36_500), "How long audit entries are kept; 0 for ever."),
+        .init(
+            "audit.retention_days", .number(\.auditRetentionDays, 0...36_500),
+            "How long audit entries are kept; 0 for ever."),
     ]
 }

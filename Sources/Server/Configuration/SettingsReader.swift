@@ -14,7 +14,9 @@ package enum SettingsReader {
             for (key, value) in try flatten(file) { try apply(key, value, from: file.name, to: &settings) }
         }
         for (variable, value) in environment.sorted(by: { $0.key < $1.key }) {
-            guard variable.hasPrefix("WEIR_"), variable.contains("__") || variable == "WEIR_ENVIRONMENT" else { continue }
+            guard variable.hasPrefix("WEIR_"), variable.contains("__") || variable == "WEIR_ENVIRONMENT" else {
+                continue
+            }
             guard let key = SettingKey.all.first(where: { $0.variable == variable }) else {
                 let nearest = Spelling.nearest(to: variable, among: SettingKey.all.map(\.variable))
                 throw SettingsError("The environment variable \(variable) sets nothing.\(hint(nearest))")
@@ -41,7 +43,9 @@ package enum SettingsReader {
         }
         switch key.kind {
         case .text(let path, let choices):
-            guard choices.isEmpty || choices.contains(value) else { throw wrong("one of \(choices.joined(separator: ", "))") }
+            guard choices.isEmpty || choices.contains(value) else {
+                throw wrong("one of \(choices.joined(separator: ", "))")
+            }
             settings[keyPath: path] = value
         case .number(let path, let range):
             guard let number = Int(value), range.contains(number) else {
@@ -54,20 +58,24 @@ package enum SettingsReader {
             }
             settings[keyPath: path] = flag
         case .list(let path):
-            settings[keyPath: path] = value.split(separator: ",").map { String($0.drop { $0 == " " }) }.filter { !$0.isEmpty }
+            settings[keyPath: path] = value.split(separator: ",").map { String($0.drop { $0 == " " }) }.filter {
+                !$0.isEmpty
+            }
         }
     }
 
     private static func check(_ settings: Settings) throws(SettingsError) {
         let hasKeys = !settings.adminKeys.isEmpty
-        let isLoopback = ["127.0.0.1", "localhost", "::1"].contains(settings.serverHost) || settings.serverHost.hasPrefix("127.")
+        let isLoopback =
+            ["127.0.0.1", "localhost", "::1"].contains(settings.serverHost) || settings.serverHost.hasPrefix("127.")
         guard hasKeys || isLoopback else {
             throw SettingsError(
                 "server.host is `\(settings.serverHost)`, which others can reach, and there is no admin key. "
                     + "Set admin_auth.api_keys, or listen on 127.0.0.1.")
         }
         guard hasKeys || !settings.environment.lowercased().hasPrefix("prod") else {
-            throw SettingsError("The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
+            throw SettingsError(
+                "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
         guard settings.storageURL.hasPrefix("sqlite:"), settings.storageURL.utf8.count > 7 else {
             throw SettingsError("storage.url must be `sqlite:` and a path in this release.")
@@ -114,7 +122,8 @@ package enum SettingsReader {
             case .text(let path, _): value = "\"\(settings[keyPath: path])\""
             case .number(let path, _): value = String(settings[keyPath: path])
             case .flag(let path): value = String(settings[keyPath: path])
-            case .list(let path): value = "[" + settings[keyPath: path].map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+            case .list(let path):
+                value = "[" + settings[keyPath: path].map { "\"\($0)\"" }.joined(separator: ", ") + "]"
             }
             let isEmpty = value == "[]" || value == "\"\""
             let shown = key.isSecret && !isEmpty && key.name != "storage.url" ? "\"******\"" : value

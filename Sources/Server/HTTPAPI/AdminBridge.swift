@@ -35,7 +35,8 @@ package struct AdminBridge: Sendable {
         guard !hasRoom else { return }
         reply.send(
             Replies.problem(
-                Problem(.unavailable, "Too many requests are being worked on; try again later.", retryAfter: .seconds(1)),
+                Problem(
+                    .unavailable, "Too many requests are being worked on; try again later.", retryAfter: .seconds(1)),
                 requestID: reply.requestID))
     }
 

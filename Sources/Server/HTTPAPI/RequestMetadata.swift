@@ -67,7 +67,9 @@ enum RequestMetadata {
             let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let name = PercentCoding.decode(parts[0].utf8, plusIsSpace: true) else { continue }
             let value = parts.count > 1 ? PercentCoding.decode(parts[1].utf8, plusIsSpace: true) ?? "" : ""
-            if let known = names.firstIndex(of: name) { values[known] = value } else {
+            if let known = names.firstIndex(of: name) {
+                values[known] = value
+            } else {
                 names.append(name)
                 values.append(value)
             }

@@ -3,7 +3,11 @@ import Vocabulary
 
 /// Takes a chunked body apart (RFC 9112, section 7.1), as its bytes come in.
 struct ChunkedBody {
-    private enum State { case size, data(Int), dataEnd, trailer, done }
+    private enum State {
+        case size
+        case data(Int)
+        case dataEnd, trailer, done
+    }
 
     private var state = State.size
     private var trailerBytes = 0

@@ -189,7 +189,9 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
 
     /// A client may send an empty line or two after a body (RFC 9112, section 2.2).
     private func skipEmptyLines() {
-        while inbound.readableBytes >= 2, scanned == 0, inbound.getInteger(at: inbound.readerIndex, as: UInt16.self) == 0x0D0A {
+        while inbound.readableBytes >= 2, scanned == 0,
+            inbound.getInteger(at: inbound.readerIndex, as: UInt16.self) == 0x0D0A
+        {
             inbound.moveReaderIndex(forwardBy: 2)
         }
     }

@@ -13,7 +13,11 @@ final class HTTPHead {
         }
     }
 
-    enum Framing: Equatable { case none, length(Int), chunked }
+    enum Framing: Equatable {
+        case none
+        case length(Int)
+        case chunked
+    }
 
     /// The head alone, from the request line to the empty line.
     var buffer = ByteBuffer()

@@ -5,7 +5,8 @@ import JSONLogic
 struct Logic: ParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Evaluate a JSONLogic rule.")
 
-    @Flag(help: "Read {\"rule\",\"data\",\"templating\"} lines from standard input; answer a line each.") var jsonl = false
+    @Flag(help: "Read {\"rule\",\"data\",\"templating\"} lines from standard input; answer a line each.") var jsonl =
+        false
     @Flag(help: "Take objects that are no operation for literal objects.") var templating = false
     @Argument(help: "The rule, as JSON.") var rule: String?
     @Argument(help: "The data, as JSON.") var data: String = "null"

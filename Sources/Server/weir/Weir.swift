@@ -6,5 +6,5 @@ import Assembly
 struct Weir: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir", abstract: "One binary for everything you serve.", version: WeirServer.version,
-        subcommands: [Serve.self, Logic.self, Config.self, Version.self])
+        subcommands: [Serve.self, Logic.self, Config.self, OpenAPI.self, Version.self])
 }

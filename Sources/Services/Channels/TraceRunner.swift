@@ -52,7 +52,8 @@ package final class TraceRunner: TraceRunning {
             startedAt: startedAt, timeoutMilliseconds: milliseconds, tracing: channel.definition.config.tracing,
             caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name),
             chain: [channel.name])
-        let sticky = stickyHeader.isEmpty ? nil : message.member("metadata")?.member("headers")?.member(stickyHeader)?.utf8
+        let sticky =
+            stickyHeader.isEmpty ? nil : message.member("metadata")?.member("headers")?.member(stickyHeader)?.utf8
         let bucket = sticky.map(ServedChannel.bucket) ?? Int.random(in: 0..<100)
         while true {
             do throws(Refusal) {

@@ -108,14 +108,19 @@ package struct ChannelConfig: Sendable {
                 tracing.mode = mode
             } else {
                 reader.report(
-                    .init(reader.at("mode"), .invalid, "This is no trace mode.", expected: "sync, batch, failures, off", got: text))
+                    .init(
+                        reader.at("mode"), .invalid, "This is no trace mode.", expected: "sync, batch, failures, off",
+                        got: text))
             }
         }
         tracing.taskDetails = reader.flag("task_details") ?? true
         if let list = reader.field("mask_fields") {
             tracing.maskFields = (0..<list.count).compactMap { list.isArray ? list[$0].stringValue : nil }
             if !list.isArray || tracing.maskFields.count != list.count {
-                reader.report(.init(reader.at("mask_fields"), .typeMismatch, "This must be an array of strings.", expected: "array"))
+                reader.report(
+                    .init(
+                        reader.at("mask_fields"), .typeMismatch, "This must be an array of strings.", expected: "array")
+                )
             }
         }
         return tracing
@@ -131,7 +136,9 @@ package struct ChannelConfig: Sendable {
         guard let text = reader.string(field) else { return usual }
         if let mode = Mode(rawValue: text) { return mode }
         reader.report(
-            .init(reader.at(field), .invalid, "This is none of the words allowed here.", expected: words.joined(separator: ", "), got: text))
+            .init(
+                reader.at(field), .invalid, "This is none of the words allowed here.",
+                expected: words.joined(separator: ", "), got: text))
         return usual
     }
 }

@@ -68,7 +68,8 @@ package struct ChannelDefinition: Sendable {
     ) -> String? {
         guard let text = reader.string(field) else {
             if required, reader.field(field) == nil {
-                reader.report(.init(field, .required, "This field is required.", expected: words.joined(separator: ", ")))
+                reader.report(
+                    .init(field, .required, "This field is required.", expected: words.joined(separator: ", ")))
             }
             return nil
         }
@@ -97,7 +98,9 @@ package struct ChannelDefinition: Sendable {
             let method = list[index].stringValue ?? ""
             if !methods.contains(method) {
                 reader.report(
-                    .init("methods[\(index)]", .invalid, "This is no method.", expected: methods.joined(separator: ", "), got: method))
+                    .init(
+                        "methods[\(index)]", .invalid, "This is no method.", expected: methods.joined(separator: ", "),
+                        got: method))
             } else if found.contains(method) {
                 reader.report(.init("methods[\(index)]", .duplicateField, "This method is listed twice.", got: method))
             }

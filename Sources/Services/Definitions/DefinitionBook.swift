@@ -99,7 +99,8 @@ package struct DefinitionBook: Sendable {
         let active = active(draft.kind, draft.id)
         guard percentage == 100 || !active.isEmpty else {
             throw Problem(
-                .validation, "There is no active version to share the traffic with: the first goes live at 100 percent.")
+                .validation, "There is no active version to share the traffic with: the first goes live at 100 percent."
+            )
         }
         var puts = [Self.set(draft, .active, percentage, now)]
         for (place, record) in active.reversed().enumerated() {
@@ -115,14 +116,17 @@ package struct DefinitionBook: Sendable {
             throw Problem(.validation, "The rollout percentage must be 1 to 100.")
         }
         let active = active(.workflow, id)
-        guard let newest = active.last else { throw Problem(.validation, "The workflow `\(id)` has no active version.") }
+        guard let newest = active.last else {
+            throw Problem(.validation, "The workflow `\(id)` has no active version.")
+        }
         guard percentage == 100 || active.count > 1 else {
             throw Problem(.validation, "The workflow `\(id)` has only one active version: there is nothing to share.")
         }
         var puts = [Self.set(newest, .active, percentage, now)]
         if let older = active.dropLast().last {
             puts.append(
-                percentage == 100 ? Self.set(older, .archived, 100, now) : Self.set(older, .active, 100 - percentage, now))
+                percentage == 100
+                    ? Self.set(older, .archived, 100, now) : Self.set(older, .active, 100 - percentage, now))
         }
         return DefinitionChange(puts: puts)
     }

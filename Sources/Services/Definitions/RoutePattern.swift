@@ -2,7 +2,9 @@
 package enum RoutePattern {
     /// - Returns: what is wrong with it, or `nil`.
     package static func fault(in pattern: String) -> String? {
-        guard pattern.hasPrefix("/"), pattern.utf8.count > 1 else { return "A route begins with `/` and names something." }
+        guard pattern.hasPrefix("/"), pattern.utf8.count > 1 else {
+            return "A route begins with `/` and names something."
+        }
         if pattern.hasSuffix("/") { return "A route does not end in `/`." }
         if pattern.contains(where: { $0.isWhitespace || $0 == "?" || $0 == "#" || $0 == "%" }) {
             return "A route has no white space and none of `?`, `#`, `%`."

@@ -135,7 +135,8 @@ package final class TraceQueue: Sendable {
         }
     }
 
-    private func settle(_ trace: QueuedTrace, attempt: Int, startedAt: Timestamp, result: RunResult) -> TraceSettlement {
+    private func settle(_ trace: QueuedTrace, attempt: Int, startedAt: Timestamp, result: RunResult) -> TraceSettlement
+    {
         let now = clock.now()
         var settlement = TraceSettlement(
             id: trace.id, owner: instance, epoch: trace.epoch, status: .completed, attempt: attempt, dueAt: now,

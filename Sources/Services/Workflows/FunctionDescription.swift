@@ -4,7 +4,12 @@ package import JSONTree
 package struct FunctionDescription: Sendable {
     package enum Category: String, Sendable { case connector, control, data, compute, utility }
     /// Whether running it again may do harm.
-    package enum RetrySafety: String, Sendable { case pure, read, idempotentWrite = "idempotent_write", unsafeWrite = "unsafe_write", dependsOnInput = "depends_on_input" }
+    package enum RetrySafety: String, Sendable {
+        case pure, read
+        case idempotentWrite = "idempotent_write"
+        case unsafeWrite = "unsafe_write"
+        case dependsOnInput = "depends_on_input"
+    }
 
     package struct Field: Sendable {
         package enum FieldType: String, Sendable {

@@ -26,12 +26,14 @@ extension WorkflowRun {
             }
         }
         var body = wished.member("body")
-        if let text = wished.member("body_path")?.stringValue, let path = try? JSONPath(text) {  // no such path: no body
+        // A path that cannot be read brings no body.
+        if let text = wished.member("body_path")?.stringValue, let path = try? JSONPath(text) {
             body = path.read(from: text.hasPrefix("data.") || text == "data" ? context.document.root : data)
         }
         let isRaw = wished.member("raw")?.isTrue == true
         return RunResponse(
-            status: Int(status), headers: headers, body: isRaw ? nil : body ?? (wished.member("body_path") == nil ? nil : .null),
+            status: Int(status), headers: headers,
+            body: isRaw ? nil : body ?? (wished.member("body_path") == nil ? nil : .null),
             raw: isRaw ? body?.stringValue ?? body.map { JSONWriter.string($0) } : nil)
     }
 }

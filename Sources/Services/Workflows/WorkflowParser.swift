@@ -80,7 +80,9 @@ struct WorkflowParser {
         guard let list = reader.field(field) else { return [] }
         guard list.isArray, list.count > 0 else {
             reader.report(
-                .init(reader.at(field), list.isArray ? .invalid : .typeMismatch, "This must be a non-empty array.", expected: "array"))
+                .init(
+                    reader.at(field), list.isArray ? .invalid : .typeMismatch, "This must be a non-empty array.",
+                    expected: "array"))
             return []
         }
         var steps: [WorkflowPlan.Step] = []
@@ -113,7 +115,11 @@ struct WorkflowParser {
         if reader.flag("terminal") == true { inner.append(.stop) }
         let shift = steps.count
         steps += inner.map { step in
-            if case .enterGroup(let condition, let end) = step { .enterGroup(condition: condition, end: end + shift) } else { step }
+            if case .enterGroup(let condition, let end) = step {
+                .enterGroup(condition: condition, end: end + shift)
+            } else {
+                step
+            }
         }
         if let condition { steps[start] = .enterGroup(condition: condition, end: steps.count) }
     }
@@ -132,7 +138,8 @@ struct WorkflowParser {
 
     private mutating func task(_ reader: inout InputReader) -> PlannedTask? {
         reader.checkNames([
-            "id", "name", "description", "function", "condition", "continue_on_error", "terminal", "halt_on", "for_each",
+            "id", "name", "description", "function", "condition", "continue_on_error", "terminal", "halt_on",
+            "for_each",
         ])
         identify(&reader)
         if reader.field("name") == nil { reader.report(.init(reader.at("name"), .required, "This field is required.")) }
@@ -141,12 +148,16 @@ struct WorkflowParser {
         let haltOn = reader.string("halt_on")
         if let haltOn, haltOn != "never", haltOn != "failure" {
             reader.report(
-                .init(reader.at("halt_on"), .invalid, "This is none of the words allowed here.", expected: "never, failure", got: haltOn))
+                .init(
+                    reader.at("halt_on"), .invalid, "This is none of the words allowed here.",
+                    expected: "never, failure", got: haltOn))
         }
         let forEach = reader.field("for_each").flatMap { self.forEach($0, &reader) }
         let (name, function) = self.function(&reader)
         guard let function else { return nil }
-        if let call = function as? ChannelCallFunction, let channel = call.staticChannel { calledChannels.append(channel) }
+        if let call = function as? ChannelCallFunction, let channel = call.staticChannel {
+            calledChannels.append(channel)
+        }
         return PlannedTask(
             id: reader.string("id") ?? "", functionName: name, function: function, condition: condition,
             continuesOnError: reader.flag("continue_on_error") ?? continuesOnError,
@@ -187,7 +198,8 @@ struct WorkflowParser {
         var inputReader = InputReader(input, at: part.at("input"))
         defer { part.absorb(inputReader) }
         guard input.isObject else {
-            inputReader.report(.init(inputReader.path, .typeMismatch, "The input must be an object.", expected: "object"))
+            inputReader.report(
+                .init(inputReader.path, .typeMismatch, "The input must be an object.", expected: "object"))
             return (name, nil)
         }
         inputReader.check(type.description.fields)
@@ -223,7 +235,8 @@ struct WorkflowParser {
         let max = part.integer("max", in: 1...maxLoopIterations)
         func temp(_ field: String) -> JSONPath? {
             guard let name = part.string(field) else { return nil }
-            return part.makePath(name.hasPrefix("temp_data.") ? name : "temp_data.\(name)", field: field, roots: ["temp_data"])
+            return part.makePath(
+                name.hasPrefix("temp_data.") ? name : "temp_data.\(name)", field: field, roots: ["temp_data"])
         }
         let counter = temp("counter")
         let element = temp("as")

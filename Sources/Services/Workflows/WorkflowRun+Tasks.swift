@@ -110,7 +110,8 @@ extension WorkflowRun {
                     current.collected.append(value)
                 } catch {
                     iteration = nil
-                    fail(task, TaskFailure("LOGIC_ERROR", "The collect of for_each failed: \(error.type)"), startedAt: 0)
+                    fail(
+                        task, TaskFailure("LOGIC_ERROR", "The collect of for_each failed: \(error.type)"), startedAt: 0)
                     return
                 }
             }
@@ -179,7 +180,8 @@ extension WorkflowRun {
         nested = nil
         call.release()
         // The nested run shares the arena, or has moved to one of its own.
-        let result = call.run.context.arena === context.arena ? call.run.data : call.run.data.copied(into: context.arena)
+        let result =
+            call.run.context.arena === context.arena ? call.run.data : call.run.data.copied(into: context.arena)
         if let failure = call.run.failure {
             let code = failure.code == .timeout ? "TIMEOUT_ERROR_CALL" : "FUNCTION_ERROR"
             fail(call.task, TaskFailure(code, failure.message), startedAt: call.startedAt)
@@ -205,7 +207,9 @@ extension WorkflowRun {
             if context.set(output, to: owned.value.copied(into: context.arena)) {
                 done(waiting.task, 200, startedAt: waiting.startedAt)
             } else {
-                fail(waiting.task, TaskFailure("FUNCTION_ERROR", "The output cannot be written."), startedAt: waiting.startedAt)
+                fail(
+                    waiting.task, TaskFailure("FUNCTION_ERROR", "The output cannot be written."),
+                    startedAt: waiting.startedAt)
             }
         }
     }

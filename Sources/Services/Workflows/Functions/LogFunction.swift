@@ -8,7 +8,9 @@ final class LogFunction: WorkflowFunction {
         summary: "Writes a message and computed fields to the server's log.",
         fields: [
             .init("message", .logic, required: true, "what to write"),
-            .init("level", .string, default: "\"info\"", choices: ["trace", "debug", "info", "warn", "warning", "error"], "how much it matters"),
+            .init(
+                "level", .string, default: "\"info\"", choices: ["trace", "debug", "info", "warn", "warning", "error"],
+                "how much it matters"),
             .init("fields", .object, default: "{}", "names and the expressions for their values"),
         ])
 

@@ -1,0 +1,33 @@
+# What people do with a checkout. Every target sets up what it needs.
+.DEFAULT_GOAL := help
+SWIFT ?= swift
+RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
+
+.PHONY: help bootstrap build run test check bench docs
+
+help: ## Show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+bootstrap: ## Install the system packages that are missing (Debian)
+	@scripts/bootstrap
+
+build: bootstrap ## Build the release binary
+	@$(SWIFT) build $(RELEASE) --product weir
+
+run: build ## Start the server with the orders example on 127.0.0.1:8080
+	@scripts/run-example
+
+test: bootstrap ## Run all tests
+	@$(SWIFT) build --product weir
+	@$(SWIFT) test
+
+check: bootstrap ## What CI checks: format, floors, sizes, warnings
+	@scripts/check
+
+bench: ## Measure against nginx and write BENCHMARKS.md
+	@scripts/bootstrap --bench
+	@$(SWIFT) build $(RELEASE) --product weir
+	@python3 Benchmarks/run.py
+
+docs: bootstrap ## Write the OpenAPI file from the routes
+	@$(SWIFT) run weir openapi > api/openapi.json

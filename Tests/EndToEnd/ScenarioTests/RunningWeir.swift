@@ -1,0 +1,62 @@
+import Foundation
+import Testing
+
+/// The real binary, running on a free port in a folder of its own.
+final class RunningWeir {
+    let folder: URL
+    private(set) var port = 0
+    private var process = Process()
+    private let arguments: [String]
+
+    static var binary: URL {
+        var folder = URL(fileURLWithPath: #filePath)
+        for _ in 0..<4 { folder.deleteLastPathComponent() }
+        return folder.appendingPathComponent(".build/debug/weir")
+    }
+
+    init(_ settings: [String] = []) throws {
+        folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        arguments = settings.flatMap { ["--set", $0] }
+        try start()
+    }
+
+    deinit {
+        kill(process.processIdentifier, SIGKILL)
+        process.waitUntilExit()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// Starts it and waits for the line that names its port.
+    func start() throws {
+        process = Process()
+        process.executableURL = Self.binary
+        process.currentDirectoryURL = folder
+        process.arguments = ["serve", "--port", "0", "--storage-url", "sqlite:\(folder.path)/weir.db"] + arguments
+        let output = Pipe()
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        var text = ""
+        while !text.contains("\n") {
+            let data = output.fileHandleForReading.availableData
+            guard !data.isEmpty else { throw Failure("weir did not start") }
+            text += String(decoding: data, as: UTF8.self)
+        }
+        port = Int(text.split(separator: "\n")[0].split(separator: ":").last ?? "") ?? 0
+    }
+
+    func send(signal: Int32) { kill(process.processIdentifier, signal) }
+
+    func waitForExit() -> Int32 {
+        process.waitUntilExit()
+        return process.terminationStatus
+    }
+
+    var isRunning: Bool { process.isRunning }
+
+    struct Failure: Error {
+        var text: String
+        init(_ text: String) { self.text = text }
+    }
+}

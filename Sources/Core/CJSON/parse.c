@@ -1,12 +1,12 @@
-// strtod_l is a GNU extension.
-#define _GNU_SOURCE
+// getentropy is not in ISO C.
+#define _DEFAULT_SOURCE
 #include <emmintrin.h>
-#include <locale.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "number.h"
 #include "weir_json.h"
 
 // A single pass over a private copy of the text: containers are gathered on a stack and copied to the arena when they
@@ -181,87 +181,6 @@ static int parse_string(parser *p, weir_json_value *out) {
     return WEIR_JSON_OK;
 }
 
-static int exact_double(parser *p, uint8_t *from, weir_json_value *out) {
-    // strtod rounds correctly; the byte behind the number is never one it would go on with.
-    static locale_t c_locale = (locale_t)0;
-    if (!c_locale) {
-        locale_t made = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-        locale_t expected = (locale_t)0;
-        if (!__atomic_compare_exchange_n(&c_locale, &expected, made, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-            freelocale(made);
-    }
-    char *stop;
-    double number = strtod_l((const char *)from, &stop, c_locale);
-    if ((uint8_t *)stop != p->at) return WEIR_JSON_BAD_NUMBER;
-    if (isinf(number)) return WEIR_JSON_NUMBER_RANGE;
-    memcpy(&out->bits, &number, sizeof number);
-    out->tag = WEIR_JSON_DOUBLE;
-    return WEIR_JSON_OK;
-}
-
-static int parse_number(parser *p, weir_json_value *out) {
-    static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
-                                    1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    uint8_t *from = p->at;
-    bool negative = *p->at == '-';
-    if (negative) p->at++;
-    uint8_t *digits = p->at;
-    uint64_t mantissa = 0;
-    if (*p->at == '0') {
-        p->at++;
-    } else if (*p->at >= '1' && *p->at <= '9') {
-        while (*p->at >= '0' && *p->at <= '9') mantissa = mantissa * 10 + (uint64_t)(*p->at++ - '0');
-    } else {
-        return WEIR_JSON_BAD_NUMBER;
-    }
-    size_t count = (size_t)(p->at - digits);
-    if (*p->at >= '0' && *p->at <= '9') return WEIR_JSON_BAD_NUMBER;  // 01
-    *out = (weir_json_value){0};
-    if (*p->at != '.' && *p->at != 'e' && *p->at != 'E') {
-        bool fits = count < 19 || (count == 19 && mantissa <= (uint64_t)INT64_MAX + negative);
-        if (fits && !(negative && mantissa == 0)) {
-            out->bits = negative ? 0 - mantissa : mantissa;
-            out->tag = WEIR_JSON_INT;
-            return WEIR_JSON_OK;
-        }
-        if (mantissa == 0) return exact_double(p, from, out);  // -0
-        out->bits = (uint64_t)(uintptr_t)from;
-        out->count = (uint32_t)(p->at - from);
-        out->tag = WEIR_JSON_BIG;
-        return WEIR_JSON_OK;
-    }
-    int exponent = 0;
-    if (*p->at == '.') {
-        uint8_t *point = ++p->at;
-        while (*p->at >= '0' && *p->at <= '9') mantissa = mantissa * 10 + (uint64_t)(*p->at++ - '0');
-        if (p->at == point) return WEIR_JSON_BAD_NUMBER;
-        count += (size_t)(p->at - point);
-        exponent = -(int)(p->at - point > 1000 ? 1000 : p->at - point);
-    }
-    if (*p->at == 'e' || *p->at == 'E') {
-        p->at++;
-        bool lowers = *p->at == '-';
-        if (*p->at == '-' || *p->at == '+') p->at++;
-        if (*p->at < '0' || *p->at > '9') return WEIR_JSON_BAD_NUMBER;
-        int written = 0;
-        while (*p->at >= '0' && *p->at <= '9') {
-            if (written < 100000) written = written * 10 + (*p->at - '0');
-            p->at++;
-        }
-        exponent += lowers ? -written : written;
-    }
-    // Exact by Clinger's fast path: both factors are representable and one rounding remains.
-    if (count <= 15 && exponent >= -22 && exponent <= 22) {
-        double number = (double)mantissa;
-        number = exponent < 0 ? number / powers[-exponent] : number * powers[exponent];
-        if (negative) number = -number;
-        memcpy(&out->bits, &number, sizeof number);
-        out->tag = WEIR_JSON_DOUBLE;
-        return WEIR_JSON_OK;
-    }
-    return exact_double(p, from, out);
-}
-
 static int close_container(parser *p, size_t base, uint8_t tag, weir_json_value *out) {
     size_t values = p->used - base;
     weir_json_header *header = weir_arena_allocate(p->arena, sizeof *header + values * sizeof *out);
@@ -299,11 +218,31 @@ static int parse_array(parser *p, weir_json_value *out) {
     return close_container(p, base, WEIR_JSON_ARRAY, out);
 }
 
-static inline uint64_t key_hash(weir_json_value key) {
+/// Drawn once a process: without it, nobody can make names that meet in one slot.
+static uint64_t hash_secret(void) {
+    static uint64_t secret;
+    uint64_t known = __atomic_load_n(&secret, __ATOMIC_ACQUIRE);
+    if (known) return known;
+    uint64_t drawn;
+    if (getentropy(&drawn, sizeof drawn)) drawn = (uint64_t)(uintptr_t)&drawn;
+    drawn |= 1;
+    return __atomic_compare_exchange_n(&secret, &known, drawn, 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ? drawn : known;
+}
+
+static inline uint64_t folded_product(uint64_t left, uint64_t right) {
+    __uint128_t product = (__uint128_t)left * right;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint64_t key_hash(weir_json_value key, uint64_t secret) {
     const uint8_t *bytes = (const uint8_t *)(uintptr_t)key.bits;
-    uint64_t hash = 0xCBF29CE484222325u ^ key.count;
-    for (uint32_t place = 0; place < key.count; place++) hash = (hash ^ bytes[place]) * 0x100000001B3u;
-    return hash;
+    uint64_t hash = secret ^ key.count;
+    for (size_t place = 0; place < key.count; place += 8) {
+        uint64_t word = 0;
+        memcpy(&word, bytes + place, key.count - place < 8 ? key.count - place : 8);
+        hash = folded_product(hash ^ word, secret ^ 0x9E3779B97F4A7C15u);
+    }
+    return folded_product(hash, 0xD6E8FEB86659FD93u);
 }
 
 static inline bool same_key(weir_json_value left, weir_json_value right) {
@@ -327,9 +266,10 @@ found:;
     while (slots < members * 2) slots *= 2;
     uint32_t *table = calloc(slots, sizeof *table);
     if (!table) return WEIR_JSON_NO_MEMORY;
+    uint64_t secret = hash_secret();
     size_t kept = 0;
     for (size_t each = 0; each < members; each++) {
-        size_t slot = key_hash(pairs[2 * each]) & (slots - 1);
+        size_t slot = key_hash(pairs[2 * each], secret) & (slots - 1);
         while (table[slot] && !same_key(pairs[2 * (table[slot] - 1)], pairs[2 * each])) slot = (slot + 1) & (slots - 1);
         if (table[slot]) {
             pairs[2 * (table[slot] - 1) + 1] = pairs[2 * each + 1];
@@ -391,7 +331,7 @@ static int parse_value(parser *p, weir_json_value *out) {
     case 'f': return parse_word(p, "false", 5, WEIR_JSON_FALSE, out);
     case 'n': return parse_word(p, "null", 4, WEIR_JSON_NULL, out);
     case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
-        return parse_number(p, out);
+        return weir_json_parse_number(&p->at, out);
     default: return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
     }
 }

@@ -1,6 +1,6 @@
 import CJSON
 
-/// Gathers the elements of a new array.
+/// Gathers the elements of a new array. What is put in may be seen from elsewhere too, and is marked so.
 package struct JSONArrayBuilder {
     private let arena: JSONArena
     private var values: UnsafeMutablePointer<weir_json_value>
@@ -15,6 +15,7 @@ package struct JSONArrayBuilder {
 
     @inline(__always)
     package mutating func append(_ value: JSONValue) {
+        value.markShared()
         if count == capacity { grow() }
         values[count] = value.raw
         count += 1

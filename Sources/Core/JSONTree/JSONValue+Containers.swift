@@ -88,6 +88,8 @@ extension JSONValue {
         }
     }
 
+    var isMarkedShared: Bool { (raw.tag == 6 || raw.tag == 7) && header.pointee.is_shared != 0 }
+
     /// Marks an array or object as seen from elsewhere: whoever writes to it next copies it first.
     @inline(__always)
     package func markShared() {

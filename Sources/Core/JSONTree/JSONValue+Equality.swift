@@ -4,9 +4,7 @@ extension JSONValue: Equatable {
     /// The same JSON: numbers by value (1 equals 1.0), objects whatever the order of their members.
     package static func == (left: JSONValue, right: JSONValue) -> Bool {
         if left.isNumber && right.isNumber {
-            if let one = left.intValue, let other = right.intValue { return one == other }
-            if left.raw.tag == 8 && right.raw.tag == 8 { return left.bytes.hasSameBytes(as: right.bytes) }
-            return left.doubleValue == right.doubleValue
+            return equalNumbers(left, right)
         }
         guard left.raw.tag == right.raw.tag else { return false }
         switch Int(left.raw.tag) {
@@ -20,6 +18,18 @@ extension JSONValue: Equatable {
                 left.key(at: index).utf8.flatMap(right.member).map { $0 == left.value(at: index) } ?? false
             }
         default: return true
+        }
+    }
+
+    /// Exactly equal: 2^53 + 1 is no double, so it equals none.
+    private static func equalNumbers(_ left: JSONValue, _ right: JSONValue) -> Bool {
+        switch (left.kind, right.kind) {
+        case (.int, .int): left.raw.bits == right.raw.bits
+        case (.int, .bigInteger), (.bigInteger, .int): false
+        case (.bigInteger, .bigInteger): left.bytes.hasSameBytes(as: right.bytes)
+        case (.int, _): right.doubleValue.flatMap(Int64.init(exactly:)) == left.intValue
+        case (_, .int): left.doubleValue.flatMap(Int64.init(exactly:)) == right.intValue
+        default: left.doubleValue == right.doubleValue
         }
     }
 }

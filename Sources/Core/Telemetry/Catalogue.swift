@@ -11,6 +11,9 @@ package enum Catalogue {
     package static let buildInfo = Metric(name: "weir_build_info", help: "The running version; always 1.", kind: .gauge)
     package static let httpRequests = Metric(
         name: "weir_http_requests_total", help: "HTTP requests by plane.", kind: .counter)
+    package static let httpRequestDuration = Metric(
+        name: "weir_http_request_duration_seconds", help: "Time from a request's head to its reply, by plane.",
+        kind: .histogram)
     package static let messages = Metric(
         name: "weir_messages_total", help: "Runs of a channel's workflow by outcome.", kind: .counter)
     package static let messageDuration = Metric(
@@ -23,6 +26,9 @@ package enum Catalogue {
         kind: .counter)
     package static let engineReloads = Metric(
         name: "weir_engine_reloads_total", help: "Reloads of the definitions by outcome.", kind: .counter)
+    package static let engineReloadDuration = Metric(
+        name: "weir_engine_reload_duration_seconds", help: "Time to compile and swap in all definitions.",
+        kind: .histogram)
     package static let activeWorkflows = Metric(
         name: "weir_active_workflows", help: "Workflows with an active version.", kind: .gauge)
     package static let traceQueueDepth = Metric(
@@ -42,4 +48,15 @@ package enum Catalogue {
         name: "weir_trace_persistence_failures_total", help: "Rows that could not be committed.", kind: .counter)
     package static let traceRetries = Metric(
         name: "weir_trace_dlq_retries_total", help: "Failed async runs by what became of them.", kind: .counter)
+    package static let adminAuthFailures = Metric(
+        name: "weir_admin_auth_failures_total", help: "Admin requests without a valid key.", kind: .counter)
+    package static let errors = Metric(
+        name: "weir_errors_total", help: "Problems told to callers, by code.", kind: .counter)
+
+    package static let all = [
+        buildInfo, httpRequests, httpRequestDuration, messages, messageDuration, rateLimitRejections,
+        backpressureRejections, engineReloads, engineReloadDuration, activeWorkflows, traceQueueDepth, traceQueueBytes,
+        traceWorkersActive, traceWorkers, traceQueueRejected, traceBatchSize, tracePersistenceFailures, traceRetries,
+        adminAuthFailures, errors,
+    ]
 }

@@ -24,7 +24,8 @@ let package = Package(
             name: "JSONLogic", dependencies: ["CJSON", "JSONTree", "Vocabulary"], path: "Sources/Core/JSONLogic",
             swiftSettings: swift),
         .target(
-            name: "Telemetry", dependencies: [.product(name: "Logging", package: "swift-log")],
+            name: "Telemetry",
+            dependencies: ["JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Core/Telemetry", swiftSettings: swift),
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
@@ -90,7 +91,12 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/weir", swiftSettings: swift),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
-        .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree", "Seeds"], path: "Tests/Core/JSONTreeTests"),
+        .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree", "Vocabulary"], path: "Tests/Core/JSONTreeTests"),
+        .testTarget(
+            name: "TelemetryTests",
+            dependencies: ["Telemetry", "JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
+            path: "Tests/Core/TelemetryTests"),
+        .testTarget(name: "AdmissionTests", dependencies: ["Admission"], path: "Tests/Services/AdmissionTests"),
         .testTarget(
             name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),

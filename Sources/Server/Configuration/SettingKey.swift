@@ -1,10 +1,10 @@
 /// One key: how it is written, what it may be, where it goes.
 struct SettingKey: Sendable {
     enum Kind: Sendable {
-        case text(WritableKeyPath<Settings, String> & Sendable, choices: [String])
-        case number(WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
-        case flag(WritableKeyPath<Settings, Bool> & Sendable)
-        case list(WritableKeyPath<Settings, [String]> & Sendable)
+        case text(any WritableKeyPath<Settings, String> & Sendable, choices: [String])
+        case number(any WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
+        case flag(any WritableKeyPath<Settings, Bool> & Sendable)
+        case list(any WritableKeyPath<Settings, [String]> & Sendable)
     }
 
     let name: String

@@ -15,8 +15,7 @@ struct RequestBody {
         _ request: HTTPRequest, wholeIsPayload: Bool, limits: JSONLimits, in arena: JSONArena
     ) throws(Problem) -> RequestBody {
         guard request.body.readableBytes > 0 else {
-            var empty = JSONObjectBuilder(capacity: 0, in: arena)
-            return RequestBody(payload: empty.finish(), metadata: nil)
+            return RequestBody(payload: JSONObjectBuilder(capacity: 1, in: arena).finish(), metadata: nil)
         }
         guard isJSON(request) else {
             throw Problem(

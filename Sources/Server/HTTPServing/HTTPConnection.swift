@@ -239,10 +239,10 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
         }
     }
 
-    /// Finish what is being answered, then close.
+    /// Finish what is being answered, then close. A request may be on its way already: it gets a moment to arrive.
     func drain() {
         isDraining = true
-        if !isAnswering, inbound.readableBytes == 0 { context?.close(promise: nil) }
+        if !isAnswering { setDeadline(inSeconds: 1) }
     }
 }
 

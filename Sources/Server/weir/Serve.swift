@@ -17,11 +17,15 @@ struct Serve: AsyncParsableCommand {
         let isTerminal = isatty(STDERR_FILENO) == 1
         let isPretty = settings.logFormat == "pretty" || settings.logFormat == "auto" && isTerminal
         let level = Logger.Level(rawValue: settings.logLevel) ?? .info
-        LoggingSystem.bootstrap { _ in LineLogHandler(isPretty: isPretty, level: level) }
-        let logger = Logger(label: "weir")
+        LoggingSystem.bootstrap { label -> any LogHandler in
+            isPretty ? HumanLogHandler(label: label) : JSONLogHandler(label: label)
+        }
+        var logger = Logger(label: "weir")
+        logger.logLevel = level
+        let readyLogger = logger
         let definitions = try apply.map(DefinitionFiles.read) ?? []
         do {
-            try await WeirServer.run(settings, definitions: definitions, logger: logger) { port in
+            try await WeirServer.run(settings, definitions: definitions, logger: readyLogger) { port in
                 print("weir \(WeirServer.version) is ready on http://\(settings.serverHost):\(port)")
                 fflush(nil)
             }

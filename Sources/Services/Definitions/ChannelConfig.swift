@@ -1,7 +1,7 @@
 package import JSONLogic
 import JSONTree
 import Vocabulary
-package import Workflows
+import Workflows
 
 /// A channel's guards and manners: its `config`.
 package struct ChannelConfig: Sendable {

@@ -1,4 +1,4 @@
-package import JSONLogic
+import JSONLogic
 package import JSONTree
 package import Vocabulary
 import Workflows

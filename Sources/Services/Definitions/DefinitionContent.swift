@@ -1,7 +1,7 @@
 import Crypto
 package import JSONTree
 package import Storage
-package import Vocabulary
+import Vocabulary
 
 /// What of a definition can be exported and imported again: everything but version, status and times.
 package struct DefinitionContent: Sendable, Equatable {
@@ -25,7 +25,7 @@ package struct DefinitionContent: Sendable, Equatable {
         buffer.append("{")
         var isFirst = true
         for field in fields {
-            guard let value = body.member(field), !value.isNull else { continue }
+            guard let value = body.member(field), !value.isNull, !Self.isDefault(field, value) else { continue }
             if !isFirst { buffer.append(",") }
             isFirst = false
             JSONWriter.write(field, into: &buffer)
@@ -41,6 +41,18 @@ package struct DefinitionContent: Sendable, Equatable {
             + String(
                 decoding: SHA256.hash(data: self.body).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
                 as: UTF8.self)
+    }
+
+    /// What a field means when it is left out: writing it down changes nothing, so it is left out.
+    private static func isDefault(_ field: String, _ value: JSONValue) -> Bool {
+        switch field {
+        case "priority": value.intValue == 0
+        case "condition": value.isTrue
+        case "tags": value.isArray && value.count == 0
+        case "continue_on_error": value.boolValue == false
+        case "config": value.isObject && value.count == 0
+        default: false
+        }
     }
 
     func record(

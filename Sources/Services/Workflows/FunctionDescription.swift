@@ -1,4 +1,4 @@
-package import JSONTree
+import JSONTree
 
 /// What a function takes: its entry in the catalogue, and what saving a definition is checked against.
 package struct FunctionDescription: Sendable {

@@ -1,4 +1,4 @@
-package import JSONTree
+import JSONTree
 package import Vocabulary
 
 /// What a run is given besides its message.

@@ -22,6 +22,8 @@ package final class TraceWriter: Sendable {
     private let wakeUps: AsyncStream<Void>
     private let wakeUp: AsyncStream<Void>.Continuation
     private let isIdle = Atomic<Bool>(true)
+    /// Completions that have not been called: somebody waits for the next commit.
+    private let waiters = Atomic<Int>(0)
     private let capacity: Int
     private let observe: @Sendable (TraceWriterEvent) -> Void
 
@@ -47,6 +49,7 @@ package final class TraceWriter: Sendable {
     package var isFull: Bool { count.load(ordering: .relaxed) >= capacity }
 
     package func insert(_ record: TraceRecord, lane: Int, then completion: Completion? = nil) {
+        if completion != nil { waiters.add(1, ordering: .relaxed) }
         hand(lane) { pending in
             pending.inserts.append(record)
             if let completion { pending.completions.append(completion) }
@@ -54,6 +57,7 @@ package final class TraceWriter: Sendable {
     }
 
     package func settle(_ settlement: TraceSettlement, lane: Int, then completion: Completion? = nil) {
+        if completion != nil { waiters.add(1, ordering: .relaxed) }
         hand(lane) { pending in
             pending.settlements.append(settlement)
             if let completion { pending.completions.append(completion) }
@@ -66,10 +70,17 @@ package final class TraceWriter: Sendable {
         if isIdle.exchange(false, ordering: .acquiringAndReleasing) { wakeUp.yield() }
     }
 
+    /// How long rows nobody waits for may gather: the commit costs the same for one and for a hundred.
+    private static let gathering: Duration = .milliseconds(3)
+
     /// Writes until ``finish()`` was called and nothing is left.
     package func run() async {
         for await _ in wakeUps {
-            while await commitOnce() {}
+            repeat {
+                if count.load(ordering: .relaxed) > 0, waiters.load(ordering: .relaxed) == 0 {
+                    try? await Task.sleep(for: Self.gathering)  // cancelled: the commit only comes sooner
+                }
+            } while await commitOnce()
         }
         while await commitOnce() {}
     }
@@ -87,6 +98,7 @@ package final class TraceWriter: Sendable {
         isIdle.store(false, ordering: .sequentiallyConsistent)
         count.subtract(rows, ordering: .relaxed)
         let isCommitted = await write(batch)
+        waiters.subtract(batch.completions.count, ordering: .relaxed)
         for completion in batch.completions { completion(isCommitted) }
         observe(isCommitted ? .committed(rows: rows) : .failed(rows: rows))
         return true

@@ -1,0 +1,219 @@
+"""Measures Weir against nginx in one run: the server on one processor, the load on another, rounds in turn, medians.
+
+Usage: python3 Benchmarks/run.py [rounds] [seconds]; needs wrk, nginx and the release build.
+"""
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+WEIR = ROOT / ".build-release" / "release" / "weir"
+ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+SECONDS = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+SIMPLE = json.dumps({"data": {"amount": 250, "type": "premium", "region": "US", "active": True, "source": "api",
+                              "customer_id": "cust-12345", "timestamp": "2025-01-15T10:30:00Z"}})
+COMPLEX = json.dumps({"data": {"amount": 750, "product": "widget", "country": "US", "customer_id": "cust-12345",
+                               "currency": "USD", "payment_method": "credit_card",
+                               "shipping_address": {"city": "Springfield", "state": "IL", "zip": "62701"}}})
+TARGETS = {"A health": 0.40, "B batch": 0.25, "B sync": 0.10, "C batch": 0.15, "I async accept": 0.10}
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def call(port, method, path, body=None):
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method,
+                                     data=body.encode() if body is not None else None,
+                                     headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as reply:
+        return json.loads(reply.read() or b"null")
+
+
+def task(name, function, value, condition=None):
+    made = {"id": name, "name": name, "function": {"name": function, "input": value}}
+    if condition is not None:
+        made["condition"] = condition
+    return made
+
+
+def maps(**paths):
+    return {"mappings": [{"path": f"data.{path}", "logic": logic} for path, logic in paths.items()]}
+
+
+def deploy(port, name, tasks, config):
+    call(port, "POST", "/api/v1/admin/workflows", json.dumps({"workflow_id": name, "name": name, "tasks": tasks}))
+    call(port, "PATCH", f"/api/v1/admin/workflows/{name}/status", '{"status":"active"}')
+    call(port, "POST", "/api/v1/admin/channels", json.dumps(
+        {"channel_id": name, "name": name, "channel_type": "sync", "protocol": "http", "methods": ["POST"],
+         "route_pattern": "/" + name, "workflow_id": name, "config": config}))
+    call(port, "PATCH", f"/api/v1/admin/channels/{name}/status", '{"status":"active"}')
+
+
+AMOUNT = {"var": "data.order.amount"}
+LOG = [task("log", "log", {"message": "seen", "level": "debug"})]
+ORDERS = [
+    task("parse", "parse_json", {"source": "payload", "target": "order"}),
+    task("vip", "map", maps(tier="vip", discount=20, shipping="free"), {">=": [AMOUNT, 500]}),
+    task("premium", "map", maps(tier="premium", discount=10), {"and": [{">=": [AMOUNT, 100]}, {"<": [AMOUNT, 500]}]}),
+    task("standard", "map", maps(tier="standard", discount=0), {"<": [AMOUNT, 100]}),
+    task("enrich", "map", maps(at={"now": []}, label={"cat": ["order-", {"var": "data.order.customer_id"}]},
+                               domestic={"if": [{"in": [{"var": "data.order.country"}, ["US", "CA"]]}, True, False]})),
+]
+
+
+def wrk(port, path, body=None, connections=50, seconds=None):
+    script = tempfile.NamedTemporaryFile("w", suffix=".lua", delete=False)
+    if body is not None:
+        script.write(f"wrk.method='POST'\nwrk.body=[==[{body}]==]\nwrk.headers['Content-Type']='application/json'\n")
+    script.write("done=function(s,l,r) io.write(string.format('R %f %d %d %d\\n', s.requests/(s.duration/1e6), "
+                 "l:percentile(50), l:percentile(99), s.errors.status+s.errors.connect+s.errors.read+s.errors.timeout)) end\n")
+    script.close()
+    out = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds or SECONDS}s", "-s",
+                          script.name, f"http://127.0.0.1:{port}{path}"], capture_output=True, text=True).stdout
+    os.unlink(script.name)
+    rate, half, worst, errors = re.search(r"R (\S+) (\d+) (\d+) (\d+)", out).groups()
+    return float(rate), int(half), int(worst), int(errors)
+
+
+def start_nginx(folder, port):
+    (folder / "nginx.conf").write_text(
+        f"daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/err;\n"
+        "events { worker_connections 1024; }\n"
+        f"http {{ access_log off; keepalive_requests 100000000; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;"
+        f" fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;\n"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ return 200 'ok'; }} }} }}\n")
+    return subprocess.Popen(["taskset", "-c", "0", "nginx", "-c", str(folder / "nginx.conf")], stderr=subprocess.DEVNULL)
+
+
+def main():
+    folder = pathlib.Path(tempfile.mkdtemp())
+    nginx_port = free_port()
+    nginx = start_nginx(folder, nginx_port)
+    began = time.monotonic()
+    weir = subprocess.Popen(["taskset", "-c", "0", str(WEIR), "serve", "--port", "0", "--storage-url",
+                             f"sqlite:{folder}/weir.db", "--set", "queue.buffer_size=1000000",
+                             "--set", "logging.level=error", "--set", "queue.max_queue_memory_bytes=1000000000"],
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    port = int(weir.stdout.readline().rsplit(":", 1)[1])
+    ready_ms = (time.monotonic() - began) * 1000
+    time.sleep(1)
+    idle_mb = int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{weir.pid}/status").read()).group(1)) / 1024
+    try:
+        for mode in ("batch", "sync", "off", "failures"):
+            deploy(port, f"bench-{mode}", LOG, {"tracing": {"mode": mode}})
+        deploy(port, "orders", ORDERS, {"tracing": {"mode": "batch"}})
+        deploy(port, "limited", LOG, {"rate_limit": {"requests_per_second": 1000, "burst": 100}})
+        for number in range(12):
+            deploy(port, f"multi-{number}", LOG, {})
+        reply = call(port, "POST", "/api/v1/data/orders", COMPLEX)
+        assert reply["data"]["tier"] == "vip" and reply["data"]["domestic"] is True, reply
+        data = "/api/v1/data/"
+        scenarios = [
+            ("nginx", lambda: wrk(nginx_port, "/")),
+            ("A health", lambda: wrk(port, "/health")),
+            ("B batch", lambda: wrk(port, data + "bench-batch", SIMPLE)),
+            ("B sync", lambda: wrk(port, data + "bench-sync", SIMPLE)),
+            ("B failures", lambda: wrk(port, data + "bench-failures", SIMPLE)),
+            ("B off", lambda: wrk(port, data + "bench-off", SIMPLE)),
+            ("C batch", lambda: wrk(port, data + "orders", COMPLEX)),
+            ("D twelve channels", lambda: wrk(port, data + "multi-7", SIMPLE)),
+            ("E 1 connection", lambda: wrk(port, data + "bench-batch", SIMPLE, 1)),
+            ("E 10 connections", lambda: wrk(port, data + "bench-batch", SIMPLE, 10)),
+            ("E 100 connections", lambda: wrk(port, data + "bench-batch", SIMPLE, 100)),
+            ("F reloads", lambda: with_reloads(port, lambda: wrk(port, data + "bench-batch", SIMPLE))),
+            ("G rate-limited", lambda: wrk(port, data + "limited", SIMPLE)),
+            ("I async accept", lambda: accept(port)),
+        ]
+        found = {name: [] for name, _ in scenarios}
+        for round_number in range(ROUNDS):
+            for name, measure in scenarios:
+                print(f"round {round_number + 1} of {ROUNDS}: {name}", file=sys.stderr, flush=True)
+                found[name].append(measure())
+        done_rate = drain_rate(port)
+    finally:
+        weir.terminate()
+        nginx.terminate()
+        weir.wait(60)
+        nginx.wait(10)
+        shutil.rmtree(folder, ignore_errors=True)
+    write(found, ready_ms, idle_mb, done_rate)
+
+
+def with_reloads(port, measure):
+    stop = threading.Event()
+
+    def reload():
+        while not stop.wait(0.5):
+            call(port, "POST", "/api/v1/admin/engine/reload")
+    worker = threading.Thread(target=reload)
+    worker.start()
+    try:
+        return measure()
+    finally:
+        stop.set()
+        worker.join()
+
+
+def depth(port):
+    return call(port, "GET", "/health")["trace_queue"]["depth"]
+
+
+def accept(port):
+    result = wrk(port, "/api/v1/data/bench-off/async", SIMPLE, seconds=2)
+    while depth(port) > 0:
+        time.sleep(0.05)
+    return result
+
+
+def drain_rate(port):
+    """J: accepted to done, per second: everything that was accepted over the time until the last was done."""
+    began = time.monotonic()
+    rate, _, _, _ = wrk(port, "/api/v1/data/bench-off/async", SIMPLE, seconds=3)
+    while depth(port) > 0:
+        time.sleep(0.01)
+    return rate * 3 / (time.monotonic() - began)
+
+
+def write(found, ready_ms, idle_mb, done_rate):
+    rows = {}
+    for name, runs in found.items():
+        ratios = [run[0] / nginx[0] for run, nginx in zip(runs, found["nginx"])]
+        rows[name] = {"requests_per_second": round(statistics.median(r[0] for r in runs)),
+                      "ratio_to_nginx": round(statistics.median(ratios), 3),
+                      "p50_ms": statistics.median(r[1] for r in runs) / 1000,
+                      "p99_ms": statistics.median(r[2] for r in runs) / 1000,
+                      "errors": sum(r[3] for r in runs), "target": TARGETS.get(name)}
+    extra = {"start_to_ready_ms": round(ready_ms), "idle_memory_mb": round(idle_mb, 1),
+             "J_accept_to_done_per_second": round(done_rate)}
+    (ROOT / "Benchmarks" / "results.json").write_text(json.dumps(
+        {"rounds": ROUNDS, "seconds": SECONDS, "scenarios": rows, **extra}, indent=2) + "\n")
+    lines = ["# Benchmarks", "", f"`make bench`: {ROUNDS} rounds of {SECONDS} s, medians; the server pinned to one processor, "
+             f"`wrk` with 50 connections to the other; nginx `return 200` in the same rounds. {os.cpu_count()} shared processors, "
+             f"{platform.system()} {platform.machine()}. Quote the ratios.", "",
+             "| scenario | requests/s | ratio to nginx | target | p50 ms | p99 ms | not 2xx |", "|---|---|---|---|---|---|---|"]
+    for name, row in rows.items():
+        target = f">= {row['target']:.2f}" if row["target"] else ""
+        lines.append(f"| {name} | {row['requests_per_second']:,} | {row['ratio_to_nginx']} | {target} | {row['p50_ms']:.2f} "
+                     f"| {row['p99_ms']:.2f} | {row['errors']} |")
+    lines += ["", f"J accept to done: {round(done_rate):,} per second (target 5,000). Idle memory: {idle_mb:.1f} MB (target 40). "
+              f"Start to ready: {ready_ms:.0f} ms (target 200).", "",
+              "G counts refusals (429) as not 2xx: that is what it measures."]
+    (ROOT / "BENCHMARKS.md").write_text("\n".join(lines) + "\n")
+    print("\n".join(lines))
+
+
+main()

@@ -146,7 +146,7 @@ struct HTTPHeadParser {
             head.isGzipped = value.isCaseless("gzip")
         case 17 where name.isCaseless("transfer-encoding"):
             guard value.isCaseless("chunked"), !facts.isChunked else {
-                throw Problem(.notImplemented, "The only Transfer-Encoding Weir reads is chunked.")
+                throw Self.bad("The only Transfer-Encoding Weir reads is chunked.")
             }
             facts.isChunked = true
         default: break

@@ -28,6 +28,8 @@ bench: ## Measure against nginx and write BENCHMARKS.md
 	@scripts/bootstrap --bench
 	@$(SWIFT) build $(RELEASE) --product weir
 	@python3 Benchmarks/run.py
+	@$(SWIFT) build $(RELEASE) --product LogicBenchmark && .build-release/release/LogicBenchmark
+	@python3 -m venv Benchmarks/scratch/venv && Benchmarks/scratch/venv/bin/pip install -q datalogic-py && Benchmarks/scratch/venv/bin/python Benchmarks/logic_rival.py
 
 docs: bootstrap ## Write the OpenAPI file from the routes
 	@$(SWIFT) run weir openapi > api/openapi.json

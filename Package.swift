@@ -90,6 +90,9 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/weir", swiftSettings: swift),
+        .executableTarget(
+            name: "LogicBenchmark", dependencies: ["JSONLogic", "JSONTree", "Vocabulary"],
+            path: "Benchmarks/LogicBenchmark"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
         .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree", "Vocabulary"], path: "Tests/Core/JSONTreeTests"),
         .testTarget(

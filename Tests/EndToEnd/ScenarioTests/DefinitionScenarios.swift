@@ -137,8 +137,10 @@ import Testing
         let client = Client(weir.port)
         try client.deploy("w", tasks: Client.map("m", "data.v", "\"zwölf 👋\""))
         let exported = try client.call("GET", "\(Client.admin)/workflows/export")
-        let items = try JSONSerialization.data(withJSONObject: exported.object["data"] ?? [])
-        let broken = "[{\"name\":\"\"}," + String(decoding: items, as: UTF8.self).dropFirst()
+        // As text: another JSON library would write the members in another order.
+        let text = String(decoding: exported.body, as: UTF8.self)
+        let items = text.dropFirst("{\"data\":[".count).dropLast(2)
+        let broken = "[{\"name\":\"\"},\(items)]"
 
         let imported = try Client(other.port).call("POST", "\(Client.admin)/workflows/import", broken)
 

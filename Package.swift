@@ -101,7 +101,7 @@ let package = Package(
             path: "Tests/Core/TelemetryTests"),
         .testTarget(name: "AdmissionTests", dependencies: ["Admission"], path: "Tests/Services/AdmissionTests"),
         .testTarget(
-            name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree"], path: "Tests/Core/JSONLogicTests",
+            name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree", "Seeds"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),
         .testTarget(
             name: "ServicesTests",

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bytes.h"
 #include "number.h"
 #include "weir_json.h"
 
@@ -247,7 +248,7 @@ static inline uint64_t key_hash(weir_json_value key, uint64_t secret) {
 
 static inline bool same_key(weir_json_value left, weir_json_value right) {
     return left.count == right.count
-        && memcmp((const void *)(uintptr_t)left.bits, (const void *)(uintptr_t)right.bits, left.count) == 0;
+        && same_bytes((const uint8_t *)(uintptr_t)left.bits, (const uint8_t *)(uintptr_t)right.bits, left.count);
 }
 
 /// A later member of the same name takes the place of the earlier one. Small objects are searched, large ones hashed,
@@ -347,7 +348,13 @@ int weir_json_parse(
     if (!copy) return WEIR_JSON_NO_MEMORY;
     if (length) memcpy(copy, bytes, length);
     memset(copy + length, 0, LOOK_AHEAD);
-    parser p = {.arena = arena, .start = copy, .at = copy, .end = copy + length, .max_depth = max_depth};
+    parser p;  // not cleared: its stack is large, and written before it is read
+    p.arena = arena;
+    p.start = p.at = copy;
+    p.end = copy + length;
+    p.used = 0;
+    p.depth = 0;
+    p.max_depth = max_depth;
     p.stack = p.inline_stack;
     p.capacity = sizeof p.inline_stack / sizeof p.inline_stack[0];
     skip_space(&p);

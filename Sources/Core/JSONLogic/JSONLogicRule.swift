@@ -5,6 +5,7 @@ package final class JSONLogicRule: Sendable {
     // Written while compiling and only read afterwards; freed with the rule.
     private nonisolated(unsafe) let root: UnsafeMutablePointer<LogicNode>
     private nonisolated(unsafe) let nodes: [UnsafeMutablePointer<LogicNode>]
+    private nonisolated(unsafe) let paths: [UnsafeMutablePointer<LogicSegment>]
     private let source: OwnedJSON
     private nonisolated(unsafe) let literals: JSONArena
 
@@ -34,6 +35,7 @@ package final class JSONLogicRule: Sendable {
         root = .allocate(capacity: 1)
         root.initialize(to: node)
         nodes = compiler.blocks
+        paths = compiler.paths
         literals = compiler.literals
         self.source = source
     }
@@ -41,6 +43,7 @@ package final class JSONLogicRule: Sendable {
     deinit {
         root.deallocate()
         for block in nodes { block.deallocate() }
+        for path in paths { path.deallocate() }
     }
 
     /// The value, where the rule is one and needs no evaluation.

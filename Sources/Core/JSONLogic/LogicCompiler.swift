@@ -6,6 +6,7 @@ struct LogicCompiler {
     let templating: Bool
     let strictness: JSONLogicRule.Strictness
     private(set) var blocks: [UnsafeMutablePointer<LogicNode>] = []
+    private(set) var paths: [UnsafeMutablePointer<LogicSegment>] = []
     /// Holds what is made while compiling.
     let literals = JSONArena()
 
@@ -14,7 +15,10 @@ struct LogicCompiler {
         self.strictness = strictness
     }
 
-    func freeAll() { for block in blocks { block.deallocate() } }
+    func freeAll() {
+        for block in blocks { block.deallocate() }
+        for path in paths { path.deallocate() }
+    }
 
     mutating func compile(_ rule: JSONValue, at path: String) throws(JSONLogicCompileError) -> LogicNode {
         if rule.isArray { return try list(rule, at: path) }
@@ -93,10 +97,11 @@ struct LogicCompiler {
         if isList || !isOperation(argument), !name.arity.contains(arguments.count) {
             return try wrongArity(name, given: arguments.count, at: path)
         }
-        if name == .var, let path = staticPath(arguments) { return LogicNode(code: .variable, value: path) }
+        if name == .var, let variable = variable(arguments) { return variable }
         var node = try node(.operation(name), children: arguments, at: path)
         node.isList = isList
         node.spreads = !isList && isOperation(argument)
+        node.shape = Self.shape(name, node)
         return node
     }
 
@@ -120,18 +125,38 @@ struct LogicCompiler {
             message: "`\(name.rawValue)` takes \(wanted) arguments in a list, and has \(given).")
     }
 
-    /// `{"var":"a.b"}` without a default: an array of segments made now, so that nothing is split later.
-    private func staticPath(_ arguments: [JSONValue]) -> JSONValue? {
+    private static func shape(_ name: LogicOperator, _ node: LogicNode) -> LogicNode.Shape {
+        guard node.count == 2, let children = node.children, case .variable = children[0].code else { return .general }
+        switch (name, children[1].code) {
+        case (.less, .literal), (.lessOrEqual, .literal), (.greater, .literal), (.greaterOrEqual, .literal),
+            (.equals, .literal), (.strictEquals, .literal), (.notEquals, .literal), (.strictNotEquals, .literal):
+            return children[1].value.isNumber && children[0].count > 0 ? .pathAgainstNumber : .general
+        case (.plus, .variable), (.times, .variable):
+            let scopes = (children[0].segments?.pointee.scope, children[1].segments?.pointee.scope)
+            if scopes == (.accumulator, .current), children[0].count == 1 { return .accumulation(pathIsFirst: false) }
+            if scopes == (.current, .accumulator), children[1].count == 1 { return .accumulation(pathIsFirst: true) }
+            return .general
+        default: return .general
+        }
+    }
+
+    /// `{"var":"a.b"}` without a default: split now, so that nothing is split later.
+    private mutating func variable(_ arguments: [JSONValue]) -> LogicNode? {
         guard arguments.count <= 1 else { return nil }
         let argument = arguments.first ?? .null
         guard argument.isString || argument.isNull || argument.intValue != nil else { return nil }
-        var segments = JSONArrayBuilder(in: literals)
-        guard let text = argument.stringValue ?? argument.intValue.map(String.init), !text.isEmpty else {
-            return segments.finish()
+        var node = LogicNode(code: .variable)
+        guard let text = argument.stringValue ?? argument.intValue.map(String.init), !text.isEmpty else { return node }
+        let names = text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
+        let segments = UnsafeMutablePointer<LogicSegment>.allocate(capacity: names.count)
+        paths.append(segments)
+        for (place, name) in names.enumerated() {
+            let value = JSONValue.string(name, in: literals)
+            (segments + place).initialize(
+                to: LogicSegment(name: value, index: Int64(name) ?? -1, scope: .init(value)))
         }
-        for part in text.split(separator: ".", omittingEmptySubsequences: false) {
-            segments.append(.string(String(part), in: literals))
-        }
-        return segments.finish()
+        node.segments = segments
+        node.count = names.count
+        return node
     }
 }

@@ -2,40 +2,71 @@ import JSONTree
 
 extension LogicEvaluator {
     /// What `var` looks into: the innermost iteration's element, or the data.
-    var current: JSONValue { frames.last?.current ?? root }
+    var current: JSONValue { top?.pointee.current ?? root }
 
-    /// - Parameter path: an array of names, split beforehand.
+    /// A path that was split when the rule was compiled.
     @inline(__always)
-    func variable(_ path: JSONValue) -> JSONValue? {
-        var start = 0
-        var value: JSONValue
-        if let frame = frames.last {
-            value = frame.current
-            if let accumulator = frame.accumulator {
-                guard path.count > 0 else { return reduceScope(frame, accumulator) }
-                switch path[0].utf8 {
-                case .some(let name) where name.elementsEqual("current".utf8): value = frame.current
-                case .some(let name) where name.elementsEqual("accumulator".utf8): value = accumulator
-                default: return nil
-                }
-                start = 1
-            }
-        } else {
-            value = root
+    func variable(_ node: UnsafeMutablePointer<LogicNode>) -> JSONValue? {
+        guard let segments = node.pointee.segments else { return wholeScope }
+        guard let frame = top else { return Self.follow(segments, node.pointee.count, from: root) }
+        guard frame.pointee.isReducing else {
+            return Self.follow(segments, node.pointee.count, from: frame.pointee.current)
         }
-        var place = start
-        while place < path.count {
-            guard let next = Self.member(path[place], of: value) else { return nil }
-            value = next
-            place += 1
+        switch segments.pointee.scope {
+        case .current: return Self.follow(segments + 1, node.pointee.count - 1, from: frame.pointee.current)
+        case .accumulator: return Self.follow(segments + 1, node.pointee.count - 1, from: frame.pointee.accumulator)
+        case .other: return nil
+        }
+    }
+
+    @inline(__always)
+    static func follow(
+        _ segments: UnsafeMutablePointer<LogicSegment>, _ count: Int, from start: JSONValue
+    ) -> JSONValue? {
+        var value = start
+        for place in 0..<count {
+            if value.isObject {
+                guard let next = value.member(segments[place].name) else { return nil }
+                value = next
+            } else {
+                let index = segments[place].index
+                guard value.isArray, index >= 0, index < Int64(value.count) else { return nil }
+                value = value[Int(index)]
+            }
         }
         return value
     }
 
-    private func reduceScope(_ frame: Frame, _ accumulator: JSONValue) -> JSONValue {
+    /// What `{"var": ""}` is: everything there is to look into.
+    private var wholeScope: JSONValue {
+        guard let frame = top else { return root }
+        return frame.pointee.isReducing ? reduceScope(frame.pointee) : frame.pointee.current
+    }
+
+    /// A path that is known only now: an array of names and indices.
+    func variable(_ path: JSONValue) -> JSONValue? {
+        guard path.count > 0 else { return wholeScope }
+        var value = current
+        var start = 0
+        if let frame = top, frame.pointee.isReducing {
+            switch LogicSegment.Scope(path[0]) {
+            case .current: value = frame.pointee.current
+            case .accumulator: value = frame.pointee.accumulator
+            case .other: return nil
+            }
+            start = 1
+        }
+        for place in start..<path.count {
+            guard let next = Self.member(path[place], of: value) else { return nil }
+            value = next
+        }
+        return value
+    }
+
+    private func reduceScope(_ frame: Frame) -> JSONValue {
         var scope = JSONObjectBuilder(capacity: 2, in: arena)
         scope.append(key: "current", frame.current)
-        scope.append(key: "accumulator", accumulator)
+        scope.append(key: "accumulator", frame.accumulator)
         return scope.finish()
     }
 
@@ -107,15 +138,17 @@ extension LogicEvaluator {
     }
 
     private func level(_ up: Int) -> JSONValue? {
-        let frame = frames.count - 1 - up / 2
-        if up % 2 == 1 {
-            guard frame >= 0 else { return root }
-            var scope = JSONObjectBuilder(capacity: 2, in: arena)
-            scope.append(key: "index", frames[frame].index)
-            scope.append(key: "key", frames[frame].key)
-            return scope.finish()
+        var frame = top
+        for _ in 0..<up / 2 {
+            guard let inner = frame else { break }
+            frame = inner.pointee.outer
         }
-        return frame >= 0 ? frames[frame].current : root
+        guard let frame else { return root }
+        guard up % 2 == 1 else { return frame.pointee.current }
+        var scope = JSONObjectBuilder(capacity: 2, in: arena)
+        scope.append(key: "index", frame.pointee.index)
+        scope.append(key: "key", frame.pointee.key)
+        return scope.finish()
     }
 
     private func exists(_ path: JSONValue) -> Bool {
@@ -145,5 +178,15 @@ extension LogicEvaluator {
         let missing = missing(names)
         let empty = JSONArrayBuilder(in: arena).finish()
         return Double(names.count - missing.count) >= wanted ? empty : missing
+    }
+}
+
+extension LogicSegment.Scope {
+    init(_ name: JSONValue) {
+        switch name.utf8 {
+        case .some(let name) where name.elementsEqual("current".utf8): self = .current
+        case .some(let name) where name.elementsEqual("accumulator".utf8): self = .accumulator
+        default: self = .other
+        }
     }
 }

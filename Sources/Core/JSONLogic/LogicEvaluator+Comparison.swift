@@ -12,6 +12,10 @@ extension LogicEvaluator {
             }
             return .true
         }
+        if case .pathAgainstNumber = node.pointee.shape {
+            let left = variable(child(node, 0)) ?? .null
+            return .bool(try Self.holds(name, left, child(node, 1).pointee.value))
+        }
         var left = try evaluate(child(node, 0))
         for place in 1..<node.pointee.count {
             let right = try evaluate(child(node, place))

@@ -113,15 +113,13 @@ extension LogicEvaluator {
     /// Tries one argument after the other; in the later ones `{"val":"type"}` is what went wrong.
     private mutating func attempt(_ node: UnsafeMutablePointer<LogicNode>) throws(JSONLogicError) -> JSONValue {
         var last = JSONLogicError.invalidArguments
-        let depth = frames.count
         for place in 0..<node.pointee.count {
             do throws(JSONLogicError) {
-                if place > 0 { frames.append(Frame(current: describe(last), index: .int(0))) }
-                let value = try evaluate(child(node, place))
-                frames.removeLast(frames.count - depth)
-                return value
+                guard place > 0 else { return try evaluate(child(node, 0)) }
+                return try withFrame(describe(last), .int(0)) { evaluator, _ throws(JSONLogicError) in
+                    try evaluator.evaluate(evaluator.child(node, place))
+                }
             } catch {
-                frames.removeLast(frames.count - depth)
                 if error.type == "Timeout" || error.type == "Too Large" { throw error }
                 last = error
             }

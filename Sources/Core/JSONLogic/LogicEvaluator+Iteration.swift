@@ -5,12 +5,15 @@ extension LogicEvaluator {
         _ name: LogicOperator, _ node: UnsafeMutablePointer<LogicNode>
     ) throws(JSONLogicError) -> JSONValue {
         if node.pointee.spreads { throw .invalidArguments }
-        let source = try evaluate(child(node, 0))
         let body = child(node, 1)
-        if name == .reduce { return try reduce(source, body, node) }
+        if name == .reduce {
+            if let sum = quickReduce(node) { return sum }
+            return try reduce(try evaluate(child(node, 0)), body, node)
+        }
+        let source = try evaluate(child(node, 0))
         guard source.isArray || source.isObject && name == .map || source.isNull || source.isObject else {
             if name == .map {
-                return try withFrame(source, .int(0)) { evaluator throws(JSONLogicError) in
+                return try withFrame(source, .int(0)) { evaluator, _ throws(JSONLogicError) in
                     var one = JSONArrayBuilder(capacity: 1, in: evaluator.arena)
                     one.append(try evaluator.evaluate(body))
                     return one.finish()
@@ -18,32 +21,16 @@ extension LogicEvaluator {
             }
             throw .invalidArguments
         }
-        return try withFrame(.null, .null) { evaluator throws(JSONLogicError) in
-            try evaluator.walk(name, source, body)
-        }
-    }
-
-    /// Runs `work` with one more frame on the stack, and takes it off in every case.
-    private mutating func withFrame(
-        _ current: JSONValue, _ index: JSONValue,
-        _ work: (inout LogicEvaluator) throws(JSONLogicError) -> JSONValue
-    ) throws(JSONLogicError) -> JSONValue {
-        frames.append(Frame(current: current, index: index))
-        let depth = frames.count
-        do throws(JSONLogicError) {
-            let result = try work(&self)
-            frames.removeLast(frames.count - depth + 1)
-            return result
-        } catch {
-            frames.removeLast(frames.count - depth + 1)
-            throw error
+        if name == .filter, source.isArray, let kept = quickFilter(source, body) { return kept }
+        return try withFrame(.null) { evaluator, frame throws(JSONLogicError) in
+            try evaluator.walk(name, source, body, frame)
         }
     }
 
     private mutating func walk(
-        _ name: LogicOperator, _ source: JSONValue, _ body: UnsafeMutablePointer<LogicNode>
+        _ name: LogicOperator, _ source: JSONValue, _ body: UnsafeMutablePointer<LogicNode>,
+        _ frame: UnsafeMutablePointer<Frame>
     ) throws(JSONLogicError) -> JSONValue {
-        let top = frames.count - 1
         let isObject = source.isObject
         let keepsObject = name == .filter && isObject
         var built = JSONArrayBuilder(capacity: name == .map ? source.count : 4, in: arena)
@@ -52,9 +39,9 @@ extension LogicEvaluator {
             try spend()
             let place = isObject ? order[step] : step
             let element = isObject ? source.value(at: place) : source[place]
-            frames[top].current = element
-            frames[top].index = .int(Int64(step))
-            if isObject { frames[top].key = source.key(at: place) }
+            frame.pointee.current = element
+            frame.pointee.index = .int(Int64(step))
+            if isObject { frame.pointee.key = source.key(at: place) }
             let value = try evaluate(body)
             switch name {
             case .map: built.append(value)
@@ -114,16 +101,16 @@ extension LogicEvaluator {
         var accumulator = try argument(node, 2)
         guard source.isArray || source.isNull || source.isObject else { throw .invalidArguments }
         let isObject = source.isObject
-        return try withFrame(.null, .null) { evaluator throws(JSONLogicError) in
-            let top = evaluator.frames.count - 1
+        return try withFrame(.null) { evaluator, frame throws(JSONLogicError) in
+            frame.pointee.isReducing = true
             let order = isObject ? Self.sortedByKey(source) : []
             for step in 0..<source.count {
                 try evaluator.spend()
                 let place = isObject ? order[step] : step
-                evaluator.frames[top].current = isObject ? source.value(at: place) : source[place]
-                evaluator.frames[top].index = .int(Int64(step))
-                if isObject { evaluator.frames[top].key = source.key(at: place) }
-                evaluator.frames[top].accumulator = accumulator
+                frame.pointee.current = isObject ? source.value(at: place) : source[place]
+                frame.pointee.index = .int(Int64(step))
+                if isObject { frame.pointee.key = source.key(at: place) }
+                frame.pointee.accumulator = accumulator
                 accumulator = try evaluator.evaluate(body)
             }
             return accumulator

@@ -57,13 +57,9 @@ extension LogicEvaluator {
             try spend()
             var key = source[place]
             if node.pointee.count > 2 {
-                frames.append(Frame(current: source[place], index: .int(Int64(place))))
-                let depth = frames.count
-                do throws(JSONLogicError) { key = try evaluate(child(node, 2)) } catch {
-                    frames.removeLast(frames.count - depth + 1)
-                    throw error
+                key = try withFrame(source[place], .int(Int64(place))) { evaluator, _ throws(JSONLogicError) in
+                    try evaluator.evaluate(evaluator.child(node, 2))
                 }
-                frames.removeLast()
             }
             keyed.append((key, source[place]))
         }

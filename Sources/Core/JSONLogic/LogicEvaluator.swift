@@ -6,8 +6,8 @@ struct LogicEvaluator {
     let root: JSONValue
     let arena: JSONArena
     let budget: JSONLogicBudget
-    /// What iterators and `try` stand on, innermost last.
-    var frames: ContiguousArray<Frame> = []
+    /// What the innermost iteration or `try` stands on. Frames live on the stack of whoever iterates.
+    var top: UnsafeMutablePointer<Frame>?
     private var untilCheck = 1024
 
     struct Frame {
@@ -16,7 +16,24 @@ struct LogicEvaluator {
         /// The name of the member, when an object is walked.
         var key = JSONValue.null
         /// In `reduce`: what has been gathered so far.
-        var accumulator: JSONValue?
+        var accumulator = JSONValue.null
+        var isReducing = false
+        var outer: UnsafeMutablePointer<Frame>?
+    }
+
+    /// Runs `work` with one more frame on the stack, and takes it off in every case.
+    @inline(__always)
+    mutating func withFrame<Result>(
+        _ current: JSONValue, _ index: JSONValue = .null,
+        _ work: (inout LogicEvaluator, UnsafeMutablePointer<Frame>) throws(JSONLogicError) -> Result
+    ) throws(JSONLogicError) -> Result {
+        let outer = top
+        defer { top = outer }
+        var frame = Frame(current: current, index: index, outer: outer)
+        return try withUnsafeMutablePointer(to: &frame) { pointer throws(JSONLogicError) in
+            top = pointer
+            return try work(&self, pointer)
+        }
     }
 
     init(data: JSONValue, arena: JSONArena, budget: JSONLogicBudget) {
@@ -41,7 +58,7 @@ struct LogicEvaluator {
     mutating func evaluate(_ node: UnsafeMutablePointer<LogicNode>) throws(JSONLogicError) -> JSONValue {
         switch node.pointee.code {
         case .literal: return node.pointee.value
-        case .variable: return variable(node.pointee.value) ?? .null
+        case .variable: return variable(node) ?? .null
         case .operation(let name): return try operate(name, node)
         case .list:
             var built = JSONArrayBuilder(capacity: node.pointee.count, in: arena)

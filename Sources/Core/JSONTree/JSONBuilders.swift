@@ -1,4 +1,4 @@
-import CJSON
+package import CJSON
 
 /// Gathers the elements of a new array. What is put in may be seen from elsewhere too, and is marked so.
 package struct JSONArrayBuilder {
@@ -29,6 +29,16 @@ package struct JSONArrayBuilder {
     }
 
     package func finish() -> JSONValue { .container(values, count: count, tag: 6) }
+
+    /// An array that `fill` writes into room for `most` values, of values that are marked as shared already; it returns
+    /// how many, or less than 0 for none at all.
+    package static func gather(
+        atMost most: Int, in arena: JSONArena, _ fill: (UnsafeMutablePointer<weir_json_value>) -> Int
+    ) -> JSONValue? {
+        let values = arena.allocateContainer(capacity: most)
+        let count = fill(values)
+        return count < 0 ? nil : .container(values, count: count, tag: 6)
+    }
 }
 
 /// Gathers the members of a new object. Whoever appends sees to it that names differ.

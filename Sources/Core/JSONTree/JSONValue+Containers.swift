@@ -48,6 +48,12 @@ extension JSONValue {
         return nil
     }
 
+    /// A member by a name that is a string.
+    @inline(__always)
+    package func member(_ name: JSONValue) -> JSONValue? {
+        index(of: name.bytes).map { JSONValue(raw: values[2 * $0 + 1]) }
+    }
+
     package func member(_ key: UnsafeRawBufferPointer) -> JSONValue? {
         index(of: key).map { JSONValue(raw: values[2 * $0 + 1]) }
     }

@@ -87,6 +87,7 @@ package struct JSONValue: Sendable {
     @inline(__always)
     package var isObject: Bool { raw.tag == 7 }
 
+    @inline(__always)
     package var boolValue: Bool? { raw.tag == 2 ? true : raw.tag == 1 ? false : nil }
     @inline(__always)
     package var intValue: Int64? { raw.tag == 3 ? Int64(bitPattern: raw.bits) : nil }
@@ -105,6 +106,7 @@ package struct JSONValue: Sendable {
     package var stringValue: String? { raw.tag == 5 ? String(decoding: bytes, as: UTF8.self) : nil }
 
     /// The bytes of a string, where they are.
+    @inline(__always)
     package var utf8: UnsafeRawBufferPointer? { raw.tag == 5 ? bytes : nil }
 
     /// Bytes of a string or of a big integer's text.

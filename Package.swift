@@ -13,6 +13,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .target(name: "CJSON", path: "Sources/Core/CJSON", cSettings: [.unsafeFlags(["-O2"])]),
@@ -67,8 +68,8 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/HTTPServing", swiftSettings: swift, linkerSettings: [.linkedLibrary(":libz.a")]),
         .target(
-            name: "Configuration", dependencies: ["Vocabulary", .product(name: "TOMLKit", package: "TOMLKit")],
-            path: "Sources/Server/Configuration", swiftSettings: swift),
+            name: "Configuring", dependencies: ["Vocabulary", .product(name: "TOMLKit", package: "TOMLKit")],
+            path: "Sources/Server/Configuring", swiftSettings: swift),
         .target(
             name: "HTTPAPI",
             dependencies: [
@@ -80,13 +81,20 @@ let package = Package(
             name: "Assembly",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Workflows", "Traces", "Definitions",
-                "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuration",
+                "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
+        .target(
+            name: "Remote",
+            dependencies: [
+                "JSONTree", "Storage", "Definitions", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Sources/Server/Remote", swiftSettings: swift),
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Assembly", "Configuration", "JSONLogic", "Telemetry",
+                "Assembly", "Configuring", "JSONLogic", "JSONTree", "Remote", "Storage", "Telemetry", "Vocabulary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/weir", swiftSettings: swift),

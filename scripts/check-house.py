@@ -24,6 +24,8 @@ for path in sorted((ROOT / "Sources").rglob("*.swift")) + sorted((ROOT / "Tests"
         faults.append(f"{name}: uses @unchecked Sendable, try! or fatalError")
     if re.search(r"\b(class|struct|enum|actor|protocol) \w*(Manager|Helper|Util|Utils|Common|Impl)\b", text):
         faults.append(f"{name}: has a type with a name that says nothing")
+    if re.search(r"OwnedJSON\([^\n]*\)\)?\??\.value\b|\b(json|list|body)\([^\n]*\)\)?\.value\b", text):
+        faults.append(f"{name}: takes a value out of JSON that nobody keeps; name it first, or use read")
     if name.parts[0] != "Sources":
         continue
     floor = name.parts[1]

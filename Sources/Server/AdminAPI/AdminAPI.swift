@@ -62,9 +62,11 @@ package struct AdminAPI: Sendable {
                 continue
             }
             let principal = try principal(for: route, request)
-            let call = AdminCall(
-                request: request, principal: principal, parameters: parameters, query: Self.query(request.query))
-            return try await handler(self, call)
+            let call = try AdminCall(
+                request: request, principal: principal, parameters: parameters, query: Self.query(request.query),
+                readsBody: route.hasBody, limits: jsonLimits)
+            let response = try await handler(self, call)
+            return withExtendedLifetime(call) { response }
         }
         guard allowed.isEmpty else {
             var response = AdminResponse.problem(

@@ -7,15 +7,30 @@ struct AdminCall: Sendable {
     let principal: AdminKeys.Principal
     let parameters: [String]
     let query: [String: String]
+    private let json: OwnedJSON?
 
-    /// The body as JSON, with its arena.
-    func body(limits: JSONLimits) throws(Problem) -> OwnedJSON {
+    /// - Parameter readsBody: whether the route takes a body, which must be JSON then.
+    init(
+        request: AdminRequest, principal: AdminKeys.Principal, parameters: [String], query: [String: String],
+        readsBody: Bool, limits: JSONLimits
+    ) throws(Problem) {
+        self.request = request
+        self.principal = principal
+        self.parameters = parameters
+        self.query = query
+        guard readsBody else {
+            json = nil
+            return
+        }
         do throws(JSONSyntaxError) {
-            return try OwnedJSON(parsing: request.body, limits: limits)
+            json = try OwnedJSON(parsing: request.body, limits: limits)
         } catch {
             throw Problem(.validation, "The body is not valid JSON: \(error.message)")
         }
     }
+
+    /// The body, which lives as long as the call.
+    var body: JSONValue { json?.value ?? .null }
 
     func flag(_ name: String) -> Bool { query[name] == "true" || query[name] == "1" }
 

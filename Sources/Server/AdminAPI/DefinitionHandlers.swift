@@ -113,9 +113,9 @@ enum DefinitionHandlers {
 
     private static func create(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse
     {
-        let body = try call.body(limits: api.jsonLimits)
-        let content = try api.content(body.value, kind)
-        let given = body.value.member(kind == .workflow ? "workflow_id" : "channel_id")?.stringValue
+        let body = call.body
+        let content = try api.content(body, kind)
+        let given = body.member(kind == .workflow ? "workflow_id" : "channel_id")?.stringValue
         let id = given ?? Identifier.make().description
         let change = try await commit(api, call, action: "create", kind, id) { book, now throws(Problem) in
             try book.create(kind, id: id, content: content, at: now)
@@ -131,11 +131,11 @@ enum DefinitionHandlers {
     /// Fields that are not given stay; `null` takes one away.
     private static func edit(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let id = call.parameters[0]
-        let patch = try call.body(limits: api.jsonLimits)
-        guard patch.value.isObject else { throw Problem(.validation, "The body must be an object.") }
+        let patch = call.body
+        guard patch.isObject else { throw Problem(.validation, "The body must be an object.") }
         let change = try await commit(api, call, action: "update", kind, id) { book, now throws(Problem) in
             let latest = try found(kind, book, id)
-            let merged = try merge(patch.value, over: latest)
+            let merged = try merge(patch, over: latest)
             return try book.edit(kind, id: id, content: try api.content(merged.value, kind), at: now)
         }
         return DefinitionDocument.response(change.puts[0])
@@ -178,7 +178,7 @@ enum DefinitionHandlers {
     private static func status(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse
     {
         let id = call.parameters[0]
-        let body = try call.body(limits: api.jsonLimits).value
+        let body = call.body
         let percentage = body.member("rollout_percentage")?.intValue.map { Int($0) } ?? 100
         let wanted = body.member("status")?.stringValue ?? ""
         let decide: @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange = {
@@ -222,7 +222,7 @@ enum DefinitionHandlers {
 
     private static func rollout(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let id = call.parameters[0]
-        guard let wanted = try call.body(limits: api.jsonLimits).value.member("rollout_percentage")?.intValue else {
+        guard let wanted = call.body.member("rollout_percentage")?.intValue else {
             throw Problem(
                 .validation, "The body must have a rollout_percentage.",
                 details: [.init("body.rollout_percentage", .required, "This must be 1 to 100.")])
@@ -259,7 +259,7 @@ enum DefinitionHandlers {
         -> AdminResponse
     {
         let id = call.parameters[0]
-        guard let version = try call.body(limits: api.jsonLimits).value.member("version")?.intValue else {
+        guard let version = call.body.member("version")?.intValue else {
             throw Problem(
                 .validation, "The body must have a version.",
                 details: [.init("body.version", .required, "Which version to bring back.")])

@@ -22,7 +22,7 @@ enum ImportHandlers {
     }
 
     static func validate(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
-        verdict(api.details(of: try call.body(limits: api.jsonLimits).value, kind))
+        verdict(api.details(of: call.body, kind))
     }
 
     static func export(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
@@ -46,13 +46,13 @@ enum ImportHandlers {
     }
 
     static func importAll(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
-        let body = try call.body(limits: api.jsonLimits)
-        guard body.value.isArray, body.value.count <= mostItems else {
+        let body = call.body
+        guard body.isArray, body.count <= mostItems else {
             throw Problem(.validation, "The body must be an array of at most \(mostItems) definitions.")
         }
         var outcomes: [Outcome] = []
-        for index in 0..<body.value.count {
-            outcomes.append(await importOne(body.value[index], kind, api, call))
+        for index in 0..<body.count {
+            outcomes.append(await importOne(body[index], kind, api, call))
         }
         return report(outcomes, isDryRun: call.flag("dry_run"))
     }
@@ -64,7 +64,9 @@ enum ImportHandlers {
         let id = given ?? Identifier.make().description
         do {
             let arena = JSONArena()
-            let content = try withExtendedLifetime(arena) { try api.content(importable(value, in: arena), kind) }
+            let content = try withExtendedLifetime(arena) {
+                try api.content(DefinitionContent.importable(value, in: arena), kind)
+            }
             let onConflict = call.query["on_conflict"] ?? "fail"
             let known = try await api.desk.book().latest(kind, id)
             if let known {
@@ -93,16 +95,6 @@ enum ImportHandlers {
         } catch {
             return Outcome(id: id, problem: Problem(.internalError, "Something went wrong."))
         }
-    }
-
-    /// What export writes besides content is left out on the way in.
-    private static func importable(_ value: JSONValue, in arena: JSONArena) -> JSONValue {
-        guard value.isObject else { return value }
-        var document = JSONDocument(root: value.copied(into: arena), arena: arena)
-        for name in ["version", "status", "rollout_percentage", "content_hash", "created_at", "updated_at"] {
-            if let path = try? JSONPath(name) { document.remove(path) }  // these are paths
-        }
-        return document.root
     }
 
     private static func report(_ outcomes: [Outcome], isDryRun: Bool) -> AdminResponse {

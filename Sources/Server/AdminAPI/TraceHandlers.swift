@@ -154,7 +154,7 @@ enum TraceHandlers {
     }
 
     private static func requeueMany(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
-        let body = try call.body(limits: api.jsonLimits).value
+        let body = call.body
         guard body.isObject else { throw Problem(.validation, "The body must be an object.") }
         var query: [String: String] = [:]
         for name in ["channel", "mode"] { query[name] = body.member(name)?.stringValue }
@@ -164,7 +164,7 @@ enum TraceHandlers {
     }
 
     private static func purge(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
-        let body = try call.body(limits: api.jsonLimits).value
+        let body = call.body
         guard let hours = body.member("older_than_hours")?.intValue, hours >= 0, hours < 1_000_000 else {
             throw Problem(
                 .validation, "The body must have older_than_hours.",

@@ -26,17 +26,17 @@ enum WorkflowTrial {
         let workflow = try CompiledWorkflow.compile(
             definition.value, id: id, version: record.version, functions: api.functions,
             maxLoopIterations: api.maxLoopIterations)
-        let body = try call.body(limits: api.jsonLimits)
+        let body = call.body
         let arena = JSONArena()
         var metadata = JSONObjectBuilder(in: arena)
-        if let given = body.value.member("metadata"), given.isObject {
+        if let given = body.member("metadata"), given.isObject {
             for index in 0..<given.count { metadata.append(key: given.key(at: index), given.value(at: index)) }
         }
         let options = WorkflowRunOptions(
             deadline: Stopwatch.nanoseconds() + UInt64(milliseconds) * 1_000_000, timeoutMilliseconds: milliseconds,
             recordsSteps: true, recordsOutputs: true, masks: MaskedFields([]), caller: NoCalls(), chain: [], log: nil)
         let run = WorkflowRun(
-            workflow, payload: body.value.member("data") ?? .null, metadata: metadata.finish(), arena: arena,
+            workflow, payload: body.member("data") ?? .null, metadata: metadata.finish(), arena: arena,
             options: options)
         loop: while true {
             switch run.advance(steps: 2048) {
@@ -45,7 +45,7 @@ enum WorkflowTrial {
             case .waiting(let work): run.resume(with: await work())
             }
         }
-        return withExtendedLifetime(body) { answer(run) }
+        return answer(run)
     }
 
     private static func answer(_ run: WorkflowRun) -> AdminResponse {

@@ -1,6 +1,6 @@
 import AdminAPI
 import Channels
-import Configuration
+import Configuring
 import Definitions
 import Glibc
 import HTTPAPI

@@ -1,6 +1,6 @@
 import AdminAPI
 import Channels
-package import Configuration
+package import Configuring
 import Definitions
 import Glibc
 import HTTPAPI

@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import Configuring
 
 /// `weir config`: checks and prints what the server would use.
 struct Config: ParsableCommand {

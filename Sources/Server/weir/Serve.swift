@@ -1,6 +1,6 @@
 import ArgumentParser
 import Assembly
-import Configuration
+import Configuring
 import Glibc
 import Logging
 import Telemetry

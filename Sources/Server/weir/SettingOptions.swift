@@ -1,5 +1,5 @@
 import ArgumentParser
-import Configuration
+import Configuring
 import Foundation
 
 /// The flags that set settings, and where the file is.

@@ -1,10 +1,13 @@
 import ArgumentParser
 import Assembly
 
-/// The program. Exit codes: 0 done, 1 failed, 64 the command line is wrong.
+/// The program. Its exit codes are in `docs/cli.md`.
 @main
 struct Weir: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir", abstract: "One binary for everything you serve.", version: WeirServer.version,
-        subcommands: [Serve.self, Logic.self, Config.self, OpenAPI.self, Version.self])
+        subcommands: [
+            Serve.self, Apply.self, Get.self, Call.self, Traces.self, DeadLetters.self, Logic.self, Config.self,
+            OpenAPI.self, Completions.self, Version.self,
+        ])
 }

@@ -55,6 +55,16 @@ package struct DefinitionContent: Sendable, Equatable {
         }
     }
 
+    /// What an export says besides content is left out on the way in.
+    package static func importable(_ value: JSONValue, in arena: JSONArena) -> JSONValue {
+        guard value.isObject else { return value }
+        var document = JSONDocument(root: value.copied(into: arena), arena: arena)
+        for name in ["version", "status", "rollout_percentage", "content_hash", "created_at", "updated_at"] {
+            if let path = try? JSONPath(name) { document.remove(path) }  // these are paths
+        }
+        return document.root
+    }
+
     func record(
         _ kind: DefinitionKind, id: String, version: Int, status: DefinitionStatus, at now: Timestamp
     ) -> DefinitionRecord {
@@ -64,6 +74,7 @@ package struct DefinitionContent: Sendable, Equatable {
     }
 
     static func name(of record: DefinitionRecord) -> String {
-        (try? OwnedJSON(parsing: record.body))?.value.member("name")?.stringValue ?? ""  // stored bodies are JSON
+        let body = try? OwnedJSON(parsing: record.body)  // stored bodies are JSON
+        return body?.read { $0.member("name")?.stringValue } ?? ""
     }
 }

@@ -8,7 +8,9 @@ final class RunningWeir {
     private var process = Process()
     private let arguments: [String]
 
+    /// `WEIR_BINARY` for another build, such as one with a sanitizer.
     static var binary: URL {
+        if let other = ProcessInfo.processInfo.environment["WEIR_BINARY"] { return URL(fileURLWithPath: other) }
         var folder = URL(fileURLWithPath: #filePath)
         for _ in 0..<4 { folder.deleteLastPathComponent() }
         return folder.appendingPathComponent(".build/debug/weir")

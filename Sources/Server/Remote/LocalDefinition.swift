@@ -1,0 +1,74 @@
+package import Definitions
+import Foundation
+import JSONTree
+package import Storage
+
+/// A definition in a file: what should be live.
+package struct LocalDefinition: Sendable {
+    package var kind: DefinitionKind
+    package var id: String
+    package var file: String
+    package var content: DefinitionContent
+    /// As it is sent: the content with its id.
+    package var bytes: [UInt8]
+
+    /// Every definition of a file, or of all `.json` files in a folder and its folders; workflows first, because a
+    /// channel goes live only when its workflow is.
+    package static func read(_ path: String) throws(ServerFailure) -> [LocalDefinition] {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
+            throw .input("There is no file or folder `\(path)`.")
+        }
+        var files = [path]
+        if isFolder.boolValue {
+            let inside = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+            files = inside.filter { $0.hasSuffix(".json") }.sorted().map { "\(path)/\($0)" }
+            guard !files.isEmpty else { throw .input("The folder `\(path)` has no .json file.") }
+        }
+        var all: [LocalDefinition] = []
+        for file in files {
+            guard let data = FileManager.default.contents(atPath: file) else {
+                throw .input("The file `\(file)` cannot be read.")
+            }
+            all += try parse(Array(data), file: file)
+        }
+        return try ordered(all)
+    }
+
+    /// One definition or an array of them.
+    package static func parse(_ bytes: [UInt8], file: String) throws(ServerFailure) -> [LocalDefinition] {
+        let json: OwnedJSON
+        do throws(JSONSyntaxError) { json = try OwnedJSON(parsing: bytes) } catch {
+            throw .input("\(file) is not JSON: \(error.message)")
+        }
+        let values = json.value.isArray ? (0..<json.value.count).map { json.value[$0] } : [json.value]
+        var found: [LocalDefinition] = []
+        for value in values { found.append(try LocalDefinition(value, file: file)) }
+        return found
+    }
+
+    private init(_ value: JSONValue, file: String) throws(ServerFailure) {
+        guard value.isObject else { throw .input("\(file): a definition must be an object.") }
+        let isWorkflow = value.member("tasks") != nil || value.member("channel_type") == nil
+        kind = isWorkflow ? .workflow : .channel
+        let name = isWorkflow ? "workflow_id" : "channel_id"
+        guard let id = value.member(name)?.stringValue, !id.isEmpty else {
+            throw .input("\(file): a definition in a file needs its `\(name)`.")
+        }
+        self.id = id
+        self.file = file
+        content = DefinitionContent(value, kind: kind)
+        let arena = JSONArena()
+        bytes = JSONWriter.bytes(DefinitionContent.importable(value, in: arena))
+    }
+
+    private static func ordered(_ all: [LocalDefinition]) throws(ServerFailure) -> [LocalDefinition] {
+        var seen: [String: String] = [:]
+        for each in all {
+            if let other = seen.updateValue(each.file, forKey: "\(each.kind.rawValue) \(each.id)") {
+                throw .input("The \(each.kind.rawValue) `\(each.id)` is defined in \(other) and in \(each.file).")
+            }
+        }
+        return all.filter { $0.kind == .workflow } + all.filter { $0.kind == .channel }
+    }
+}

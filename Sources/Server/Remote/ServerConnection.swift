@@ -1,0 +1,109 @@
+import AsyncHTTPClient
+import Glibc
+package import JSONTree
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// A running server, as commands ask it.
+package struct ServerConnection: Sendable {
+    private let base: String
+    private let key: String?
+    private let timeout: TimeAmount
+
+    /// Bytes of a reply that are read; exports can be large.
+    private static let mostBytes = 256 * 1024 * 1024
+
+    /// Lives as long as the program, which ends with the command. A server that is not there is said to be so at once.
+    private static let client: HTTPClient = {
+        var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(5)))
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+    }()
+
+    /// - Parameters:
+    ///   - url: such as `http://127.0.0.1:8080`.
+    ///   - key: an admin key, sent as a bearer token.
+    package init(url: String, key: String?, timeoutSeconds: Int) {
+        base = url.hasSuffix("/") ? String(url.dropLast()) : url
+        self.key = key
+        timeout = .seconds(Int64(timeoutSeconds))
+    }
+
+    package struct Reply: Sendable {
+        package var status: Int
+        package var headers: [(String, String)]
+        package var body: [UInt8]
+    }
+
+    /// Any answer, whatever its status.
+    ///
+    /// - Parameter path: from the root, with its query; what is not fit for a URL must be escaped.
+    package func send(
+        _ method: String, _ path: String, body: [UInt8]? = nil, headers: [(String, String)] = []
+    ) async throws(ServerFailure) -> Reply {
+        var request = HTTPClientRequest(url: base + path)
+        request.method = HTTPMethod(rawValue: method)
+        for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
+        if let key, !request.headers.contains(name: "authorization") {
+            request.headers.add(name: "authorization", value: "Bearer \(key)")
+        }
+        if let body {
+            if !request.headers.contains(name: "content-type") {
+                request.headers.add(name: "content-type", value: "application/json")
+            }
+            request.body = .bytes(ByteBuffer(bytes: body))
+        }
+        do {
+            let response = try await Self.client.execute(request, timeout: timeout)
+            let bytes = try await response.body.collect(upTo: Self.mostBytes)
+            return Reply(
+                status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
+                body: Array(bytes.readableBytesView))
+        } catch {
+            throw .unreachable("No answer from \(base): \(Self.sentence(for: error))")
+        }
+    }
+
+    /// The answer's JSON, where the status says success.
+    package func json(
+        _ method: String, _ path: String, body: [UInt8]? = nil
+    ) async throws(ServerFailure) -> OwnedJSON {
+        let reply = try await send(method, path, body: body)
+        guard (200..<300).contains(reply.status) else { throw ServerFailure(status: reply.status, answer: reply.body) }
+        do throws(JSONSyntaxError) {
+            return try OwnedJSON(parsing: reply.body.isEmpty ? Array("null".utf8) : reply.body)
+        } catch {
+            throw .unreachable("What answers at \(base) is no Weir: \(error.message)")
+        }
+    }
+
+    private static func sentence(for error: any Error) -> String {
+        switch error {
+        case let error as HTTPClientError where error == .deadlineExceeded: "it took too long."
+        case let error as HTTPClientError where error == .invalidURL || error == .emptyHost || error == .emptyScheme:
+            "the address is not one of a server; write it as http://127.0.0.1:8080."
+        case let error as IOError where error.errnoCode != ECONNREFUSED: error.description
+        case is NIOConnectionError, is IOError: "nobody listens there. Is the server running?"
+        default: "\(error)"
+        }
+    }
+
+    /// A name as one segment of a path.
+    package static func segment(_ name: String) -> String {
+        let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~".utf8)
+        return name.utf8.reduce(into: "") { text, byte in
+            if plain.contains(byte) {
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            } else {
+                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+    }
+
+    /// `?a=b&c=d` of what is given, or nothing.
+    package static func query(_ values: [(String, String?)]) -> String {
+        let given = values.compactMap { name, value in value.map { "\(name)=\(segment($0))" } }
+        return given.isEmpty ? "" : "?" + given.joined(separator: "&")
+    }
+}

@@ -31,7 +31,7 @@ let package = Package(
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
-            name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic"],
+            name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic", "Telemetry"],
             path: "Sources/Services/Workflows",
             swiftSettings: swift),
         .target(
@@ -52,7 +52,7 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Storage", "Workflows", "Definitions",
+                "Vocabulary", "JSONTree", "Storage", "Telemetry", "Workflows", "Definitions",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
@@ -102,21 +102,41 @@ let package = Package(
             name: "LogicBenchmark", dependencies: ["JSONLogic", "JSONTree", "Vocabulary"],
             path: "Benchmarks/LogicBenchmark"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
-        .testTarget(name: "JSONTreeTests", dependencies: ["JSONTree", "Vocabulary"], path: "Tests/Core/JSONTreeTests"),
+        .testTarget(
+            name: "VocabularyTests", dependencies: ["Seeds", "Vocabulary"], path: "Tests/Core/VocabularyTests"),
+        .testTarget(
+            name: "JSONTreeTests", dependencies: ["JSONTree", "Seeds", "Vocabulary"], path: "Tests/Core/JSONTreeTests"),
         .testTarget(
             name: "TelemetryTests",
             dependencies: ["Telemetry", "JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
             path: "Tests/Core/TelemetryTests"),
-        .testTarget(name: "AdmissionTests", dependencies: ["Admission"], path: "Tests/Services/AdmissionTests"),
+        .testTarget(
+            name: "AdmissionTests", dependencies: ["Admission", "Seeds"], path: "Tests/Services/AdmissionTests"),
         .testTarget(
             name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree", "Seeds"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "ServicesTests",
-            dependencies: ["Admission", "Channels", "JSONTree", "Seeds", "Traces", "Vocabulary"],
-            path: "Tests/Services/ServicesTests"),
+            name: "TracesTests", dependencies: ["Storage", "Traces", "Vocabulary"], path: "Tests/Services/TracesTests"),
         .testTarget(
-            name: "StorageSQLiteTests", dependencies: ["Storage", "StorageSQLite", "Vocabulary"],
+            name: "ChannelsTests", dependencies: ["Channels", "Definitions"], path: "Tests/Services/ChannelsTests"),
+        .testTarget(
+            name: "DefinitionsTests", dependencies: ["Definitions", "JSONTree", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Services/DefinitionsTests"),
+        .testTarget(
+            name: "HTTPServingTests",
+            dependencies: ["HTTPServing", "Seeds", "Vocabulary", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Tests/Server/HTTPServingTests"),
+        .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
+        .testTarget(
+            name: "RemoteTests", dependencies: ["Definitions", "JSONTree", "Remote", "Seeds", "Storage"],
+            path: "Tests/Server/RemoteTests"),
+        .target(
+            name: "StorageConformance", dependencies: ["Storage", "Vocabulary"],
+            path: "Tests/Support/StorageConformance", swiftSettings: swift),
+        .testTarget(
+            name: "StorageTests", dependencies: ["Storage", "StorageConformance"], path: "Tests/Ports/StorageTests"),
+        .testTarget(
+            name: "StorageSQLiteTests", dependencies: ["Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
             path: "Tests/Adapters/StorageSQLiteTests"),
         .testTarget(name: "ScenarioTests", dependencies: ["Seeds"], path: "Tests/EndToEnd/ScenarioTests"),
     ],

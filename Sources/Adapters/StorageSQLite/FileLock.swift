@@ -1,9 +1,11 @@
 import Glibc
 import Storage
+import Synchronization
 
 /// Keeps a second process off the same database. The kernel releases it when this process ends, however it ends.
 final class FileLock: Sendable {
     private let descriptor: Int32
+    private let isReleased = Atomic<Bool>(false)
 
     init(_ path: String) throws(StorageFailure) {
         let descriptor = Glibc.open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0o600)
@@ -19,5 +21,11 @@ final class FileLock: Sendable {
         self.descriptor = descriptor
     }
 
-    deinit { Glibc.close(descriptor) }
+    /// Once is enough; further calls do nothing.
+    func release() {
+        guard !isReleased.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        Glibc.close(descriptor)
+    }
+
+    deinit { release() }
 }

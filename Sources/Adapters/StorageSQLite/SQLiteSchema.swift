@@ -23,7 +23,8 @@ enum SQLiteSchema {
         CREATE INDEX traces_open ON traces (due_at) WHERE status < 2;
         CREATE INDEX traces_failed ON traces (id) WHERE status = 3;
         CREATE INDEX traces_dead ON traces (completed_at) WHERE is_dead = 1;
-        """
+        """,
+        "ALTER TABLE traces ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';",
     ]
 
     static func migrate(_ connection: isolated SQLiteConnection) throws(StorageFailure) {

@@ -42,7 +42,7 @@ extension SQLiteStore {
     ) async throws(StorageFailure) -> [TraceRecord] {
         let sql = """
             SELECT id, channel_id, channel, mode, status, x'', x'', x'', error, token_hash, attempt, is_dead, owner,
-            epoch, due_at, created_at, started_at, completed_at FROM traces\(Self.condition(filter, before: before != nil))
+            epoch, due_at, created_at, started_at, completed_at, traceparent FROM traces\(Self.condition(filter, before: before != nil))
             ORDER BY id \(ascending ? "ASC" : "DESC") LIMIT ?4 OFFSET ?5
             """
         return try await reader.with { connection throws(StorageFailure) in

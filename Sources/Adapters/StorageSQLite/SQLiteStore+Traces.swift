@@ -20,7 +20,7 @@ extension SQLiteStore {
     private static func insert(_ record: TraceRecord, _ connection: isolated SQLiteConnection) throws(StorageFailure) {
         try connection.run(
             """
-            INSERT INTO traces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+            INSERT INTO traces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
             """
         ) {
             $0.identifier(1, record.id)
@@ -41,6 +41,7 @@ extension SQLiteStore {
             $0.integer(16, record.createdAt.microseconds)
             $0.integer(17, record.startedAt?.microseconds)
             $0.integer(18, record.completedAt?.microseconds)
+            $0.text(19, record.traceparent)
         }
     }
 
@@ -120,6 +121,6 @@ extension SQLiteStore {
             isDead: row.integer(11) != 0, owner: row.text(12), epoch: row.integer(13),
             dueAt: Timestamp(microseconds: row.integer(14)), createdAt: Timestamp(microseconds: row.integer(15)),
             startedAt: row.optionalInteger(16).map(Timestamp.init(microseconds:)),
-            completedAt: row.optionalInteger(17).map(Timestamp.init(microseconds:)))
+            completedAt: row.optionalInteger(17).map(Timestamp.init(microseconds:)), traceparent: row.text(18))
     }
 }

@@ -35,6 +35,7 @@ package final class SQLiteStore: DurableStore {
     package func close() async {
         await reader.close()
         await writer.close()
+        lock.release()
     }
 }
 

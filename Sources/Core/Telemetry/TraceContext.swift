@@ -1,3 +1,5 @@
+package import Vocabulary
+
 /// Which distributed trace a request belongs to: the `traceparent` header (W3C Trace Context, level 1).
 package struct TraceContext: Sendable, Equatable {
     /// 16 bytes, not all zero.
@@ -14,6 +16,11 @@ package struct TraceContext: Sendable, Equatable {
         TraceContext(
             traceHigh: .random(in: 1 ... .max), traceLow: .random(in: 1 ... .max), parent: .random(in: 1 ... .max),
             flags: sampled ? 1 : 0)
+    }
+
+    /// The trace of a run that no caller's trace led to: both have the same name, so that one leads to the other.
+    package static func root(of run: Identifier) -> TraceContext {
+        TraceContext(traceHigh: run.high, traceLow: run.low, parent: run.low, flags: 0)
     }
 
     /// The same trace with a span of ours as the parent, to be sent on.

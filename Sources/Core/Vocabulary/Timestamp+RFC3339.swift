@@ -28,6 +28,52 @@ extension Timestamp {
         }
     }
 
+    /// Reads `2026-01-31T08:15:30Z`, with or without a fraction, and with an offset such as `+02:00` (RFC 3339); nil where
+    /// it is anything else. Digits beyond microseconds are dropped.
+    package init?(rfc3339 text: String) {
+        var rest = Array(text.utf8)[...]
+        func number(_ digits: Int) -> Int? {
+            let part = rest.prefix(digits)
+            guard part.count == digits, part.allSatisfy({ (48...57).contains($0) }) else { return nil }
+            rest = rest.dropFirst(digits)
+            return part.reduce(0) { $0 * 10 + Int($1 - 48) }
+        }
+        func take(_ allowed: String) -> UInt8? {
+            guard let byte = rest.first, allowed.utf8.contains(byte) else { return nil }
+            rest = rest.dropFirst()
+            return byte
+        }
+        guard let year = number(4), take("-") != nil, let month = number(2), take("-") != nil, let day = number(2),
+            take("Tt ") != nil, let hour = number(2), take(":") != nil, let minute = number(2), take(":") != nil,
+            let second = number(2)
+        else { return nil }
+        var microsecond = 0
+        if take(".") != nil {
+            let digits = rest.prefix { (48...57).contains($0) }
+            guard !digits.isEmpty else { return nil }
+            rest = rest.dropFirst(digits.count)
+            for place in 0..<6 {
+                let digit = place < digits.count ? Int(digits[digits.startIndex + place] - 48) : 0
+                microsecond = microsecond * 10 + digit
+            }
+        }
+        guard let sign = take("Zz+-") else { return nil }
+        var offset = 0
+        if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") {
+            guard let hours = number(2), take(":") != nil, let minutes = number(2), hours < 24, minutes < 60 else {
+                return nil
+            }
+            offset = (hours * 60 + minutes) * (sign == UInt8(ascii: "-") ? -60 : 60)
+        }
+        guard rest.isEmpty,
+            let local = Timestamp(
+                Civil(
+                    year: year, month: month, day: day, hour: hour, minute: minute, second: second,
+                    microsecond: microsecond))
+        else { return nil }
+        self = local + .seconds(-offset)
+    }
+
     /// Calendar fields in UTC.
     package struct Civil: Sendable, Equatable {
         package var year: Int

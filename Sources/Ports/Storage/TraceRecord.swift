@@ -52,12 +52,14 @@ package struct TraceRecord: Sendable, Equatable {
     package var createdAt: Timestamp
     package var startedAt: Timestamp?
     package var completedAt: Timestamp?
+    /// The caller's W3C trace context; empty where there was none.
+    package var traceparent: String
 
     package init(
         id: Identifier, channelID: String, channel: String, mode: TraceMode, status: TraceStatus, input: [UInt8] = [],
         result: [UInt8] = [], steps: [UInt8] = [], errorMessage: String = "", tokenHash: [UInt8] = [],
         attempt: Int = 0, isDead: Bool = false, owner: String = "", epoch: Int64 = 0, dueAt: Timestamp,
-        createdAt: Timestamp, startedAt: Timestamp? = nil, completedAt: Timestamp? = nil
+        createdAt: Timestamp, startedAt: Timestamp? = nil, completedAt: Timestamp? = nil, traceparent: String = ""
     ) {
         self.id = id
         self.channelID = channelID
@@ -77,6 +79,7 @@ package struct TraceRecord: Sendable, Equatable {
         self.createdAt = createdAt
         self.startedAt = startedAt
         self.completedAt = completedAt
+        self.traceparent = traceparent
     }
 }
 

@@ -55,7 +55,9 @@ extension AdminResponse {
         var headers: [(String, String)] = []
         if let wait = problem.retryAfter { headers.append(("retry-after", "\(Int(wait.inSeconds.rounded(.up)))")) }
         if problem.code == .unauthorized { headers.append(("www-authenticate", "Bearer")) }
-        return AdminResponse(
+        var response = AdminResponse(
             status: problem.code.httpStatus, headers: headers, body: problem.envelope(requestID: requestID))
+        response.problem = problem.code
+        return response
     }
 }

@@ -11,14 +11,20 @@ package final class AdminKeys: Sendable {
 
     private let keys: [(hash: [UInt8], isReadOnly: Bool)]
     private let header: String
+    private let failed: @Sendable () -> Void
     private let failures = Mutex<[String: (count: Int, at: UInt64)]>([:])
 
     /// Failures that cost nothing; afterwards each costs time, doubling from 500 ms to 30 s.
     private static let freeFailures = 5
     private static let forgottenAfter: UInt64 = 300_000_000_000
 
-    /// - Parameter keys: plain text, or `sha256:` and 64 hex digits.
-    package init(keys: [String], readOnlyKeys: [String], header: String) {
+    /// - Parameters:
+    ///   - keys: plain text, or `sha256:` and 64 hex digits.
+    ///   - failed: called for every request that is refused.
+    package init(
+        keys: [String], readOnlyKeys: [String], header: String, failed: @escaping @Sendable () -> Void = {}
+    ) {
+        self.failed = failed
         self.header = header.lowercased()
         self.keys =
             keys.map { (Self.hash($0), false) } + readOnlyKeys.map { (Self.hash($0), true) }
@@ -40,6 +46,13 @@ package final class AdminKeys: Sendable {
     package func authenticate(
         _ value: String?, peer: String, at nanoseconds: UInt64
     ) throws(Problem) -> Principal {
+        do throws(Problem) { return try check(value, peer: peer, at: nanoseconds) } catch {
+            failed()
+            throw error
+        }
+    }
+
+    private func check(_ value: String?, peer: String, at nanoseconds: UInt64) throws(Problem) -> Principal {
         guard !keys.isEmpty else { return Principal(name: "anonymous", isReadOnly: false) }
         let refusal = Problem(.unauthorized, "An admin key is needed.")
         guard !isBlocked(peer, at: nanoseconds), let value else { throw refusal }

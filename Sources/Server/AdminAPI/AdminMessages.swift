@@ -32,6 +32,8 @@ package struct AdminResponse: Sendable {
     package var headers: [(String, String)]
     /// JSON; empty for 204.
     package var body: [UInt8]
+    /// What went wrong, where something did.
+    package var problem: Problem.Code?
 
     package init(status: Int, headers: [(String, String)] = [], body: [UInt8]) {
         self.status = status

@@ -82,6 +82,16 @@ enum OperationHandlers {
         }
     }
 
+    private static func time(_ call: AdminCall, _ name: String) throws(Problem) -> Timestamp? {
+        guard let text = call.query[name] else { return nil }
+        guard let time = Timestamp(rfc3339: text) else {
+            throw Problem(
+                .validation, "The \(name) is no time.",
+                details: [.init(name, .invalid, "Write it as 2026-01-31T08:15:30Z.", got: String(text.prefix(64)))])
+        }
+        return time
+    }
+
     private static func audit(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
         let known = [
             "action", "resource_type", "resource_id", "principal", "start_time", "end_time", "limit", "offset",
@@ -94,6 +104,8 @@ enum OperationHandlers {
         filter.resourceType = call.query["resource_type"]
         filter.resourceID = call.query["resource_id"]
         filter.principal = call.query["principal"]
+        filter.from = try time(call, "start_time")
+        filter.until = try time(call, "end_time")
         let (records, total) = try await api.store.auditLog(filter, limit: call.limit, offset: call.offset)
         var buffer = JSONByteBuffer()
         buffer.append("{\"data\":[")

@@ -1,5 +1,6 @@
 import JSONTree
 import Storage
+import Telemetry
 import Vocabulary
 
 /// How a trace is shown.
@@ -30,6 +31,8 @@ enum TraceDocument {
         text(",\"completed_at\":", record.completedAt?.rfc3339, &buffer)
         text(",\"created_at\":", record.createdAt.rfc3339, &buffer)
         text(",\"updated_at\":", (record.completedAt ?? record.startedAt ?? record.createdAt).rfc3339, &buffer)
+        let context = TraceContext(traceparent: record.traceparent) ?? .root(of: record.id)
+        text(",\"traceparent\":", context.traceparent, &buffer)
         if record.status == .pending, record.attempt > 0 { text(",\"next_retry_at\":", record.dueAt.rfc3339, &buffer) }
     }
 

@@ -34,7 +34,8 @@ enum WorkflowTrial {
         }
         let options = WorkflowRunOptions(
             deadline: Stopwatch.nanoseconds() + UInt64(milliseconds) * 1_000_000, timeoutMilliseconds: milliseconds,
-            recordsSteps: true, recordsOutputs: true, masks: MaskedFields([]), caller: NoCalls(), chain: [], log: nil)
+            recordsSteps: true, recordsOutputs: true, masks: MaskedFields([]), caller: NoCalls(), chain: [], log: nil,
+            origin: RunOrigin(run: .make(), requestID: call.request.requestID, traceparent: nil))
         let run = WorkflowRun(
             workflow, payload: body.member("data") ?? .null, metadata: metadata.finish(), arena: arena,
             options: options)

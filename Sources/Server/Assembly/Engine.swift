@@ -15,6 +15,7 @@ final class Engine: EngineControl {
     private let queue: TraceQueue
     private let reloads: (ok: Counter, failed: Counter)
     private let workflows: Gauge
+    private let duration: Histogram
     private let startedAt = Stopwatch.nanoseconds()
 
     init(
@@ -28,10 +29,13 @@ final class Engine: EngineControl {
             registry.counter(Catalogue.engineReloads, labels: [("status", "ok")]),
             registry.counter(Catalogue.engineReloads, labels: [("status", "error")])
         )
+        duration = registry.histogram(Catalogue.engineReloadDuration)
         workflows = registry.gauge(Catalogue.activeWorkflows)
     }
 
     func reload() async throws(Problem) -> EngineStatus {
+        let began = Stopwatch.nanoseconds()
+        defer { duration.observe(seconds: Double(Stopwatch.nanoseconds() - began) / 1e9) }
         do throws(Problem) {
             let book = try await desk.book()
             let built = builder.build(book.snapshot, previous: state.current)

@@ -46,8 +46,8 @@ enum Observers {
         let active = registry.gauge(Catalogue.traceWorkersActive)
         registry.gauge(Catalogue.traceWorkers).set(Double(queue.workers))
         return {
-            depth.set(Double(queue.bounds.count))
-            bytes.set(Double(queue.bounds.bytes))
+            depth.set(Double(queue.bounds.totalCount))
+            bytes.set(Double(queue.bounds.totalBytes))
             active.set(Double(queue.activeWorkers))
         }
     }

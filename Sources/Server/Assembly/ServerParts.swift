@@ -52,24 +52,22 @@ struct ServerParts: Sendable {
             instance: Identifier.make().description, store: store, writer: writer,
             runner: TraceRunner(
                 state: state, settings: runSettings, jsonLimits: jsonLimits,
-                maxResultBytes: settings.maxResultSizeBytes,
-                stickyHeader: settings.rolloutStickyHeader),
+                maxResultBytes: settings.maxResultSizeBytes),
             observe: Observers.queue(registry, logger))
         let builder = SnapshotBuilder(
             functions: functions, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude)
         engine = Engine(desk: desk, builder: builder, state: state, queue: queue, registry: registry)
+        let authFailures = registry.counter(Catalogue.adminAuthFailures)
         let keys = AdminKeys(
-            keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader)
+            keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader,
+            failed: { authFailures.increment() })
         let meters = RequestMeters(registry: registry)
+        let mayRead: (@Sendable (String?) -> Bool)? = settings.metricsEnabled ? { @Sendable in keys.accepts($0) } : nil
         operations = Operations(
-            state: state, queue: queue, registry: registry, meters: meters, version: WeirServer.version,
-            gauges: Observers.gauges(registry, queue), maySeeMetrics: { keys.accepts($0) })
-        let limits = PlatformLimits(
-            defaultRate: settings.rateLimitEnabled ? Double(settings.rateLimitDefaultRPS) : nil,
-            defaultBurst: settings.rateLimitDefaultBurst,
-            adminRate: settings.rateLimitAdminRPS > 0 ? Double(settings.rateLimitAdminRPS) : nil,
-            dataRate: settings.rateLimitDataRPS > 0 ? Double(settings.rateLimitDataRPS) : nil)
+            state: state, queue: queue, registry: registry, version: WeirServer.version,
+            gauges: Observers.gauges(registry, queue), maySeeMetrics: mayRead)
+        let limits = Self.platformLimits(settings, registry)
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
             maxLoopIterations: settings.maxLoopIterations, tokenMatches: { TraceToken.matches($0, $1) })
@@ -120,6 +118,14 @@ struct ServerParts: Sendable {
             callTimeoutMilliseconds: settings.channelCallTimeoutMilliseconds,
             maxLoopIterations: settings.maxLoopIterations, maxCallDepth: settings.maxChannelCallDepth,
             maskedFields: MaskedFields(MaskedFields.usual + settings.maskFields), log: log)
+    }
+
+    private static func platformLimits(_ settings: Settings, _ registry: MetricRegistry) -> PlatformLimits {
+        func rate(_ number: Int) -> Double? { settings.rateLimitEnabled && number > 0 ? Double(number) : nil }
+        return PlatformLimits(
+            defaultRate: rate(settings.rateLimitDefaultRPS), defaultBurst: settings.rateLimitDefaultBurst,
+            adminRate: rate(settings.rateLimitAdminRPS), dataRate: rate(settings.rateLimitDataRPS),
+            refused: registry.counter(Catalogue.rateLimitRejections, labels: [("scope", "platform")]))
     }
 
     private static func httpLimits(_ settings: Settings) -> HTTPServerLimits {

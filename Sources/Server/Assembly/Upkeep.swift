@@ -40,6 +40,8 @@ final class Upkeep: Sendable {
             }
             if turn >= next.ping {
                 await pingOnce()
+                queue.resettleOnce()
+                await queue.countBacklogOnce()
                 next.ping = turn + 10
             }
             if turn >= next.cleanup {

@@ -27,15 +27,13 @@ package enum WeirServer {
         _ settings: Settings, definitions: [StartDefinition] = [], logger: Logger,
         started: @Sendable (Int) -> Void = { _ in }
     ) async throws {
-        let store: SQLiteStore
-        do { store = try await SQLiteStore.open(url: settings.storageURL) } catch {
-            throw StartFailure("The database cannot be used: \(error)")
-        }
+        let store = try await openStore(settings.storageURL)
         let parts = ServerParts(settings: settings, store: store, logger: logger)
         if !definitions.isEmpty {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions)
         }
         _ = try await parts.engine.reload()
+        await parts.queue.countBacklogOnce()
         let port = try await parts.listener.start(host: settings.serverHost, port: settings.serverPort)
         parts.operations.setReady(true)
         logger.notice(
@@ -44,6 +42,13 @@ package enum WeirServer {
         await parts.run(until: StopSignals.wait)
         await store.close()
         logger.notice("stopped")
+    }
+
+    private static func openStore(_ url: String) async throws -> any DurableStore {
+        if url == "memory:" { return InMemoryStore() }
+        do throws(StorageFailure) { return try await SQLiteStore.open(url: url) } catch {
+            throw StartFailure("The database cannot be used: \(error)")
+        }
     }
 }
 

@@ -77,8 +77,10 @@ package enum SettingsReader {
             throw SettingsError(
                 "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
-        guard settings.storageURL.hasPrefix("sqlite:"), settings.storageURL.utf8.count > 7 else {
-            throw SettingsError("storage.url must be `sqlite:` and a path in this release.")
+        let isFile = settings.storageURL.hasPrefix("sqlite:") && settings.storageURL.utf8.count > 7
+        guard isFile || settings.storageURL == "memory:" else {
+            throw SettingsError(
+                "storage.url must be `sqlite:` and a path, or `memory:` for trying things out: nothing survives then.")
         }
     }
 

@@ -41,8 +41,10 @@ package struct AdminBridge: Sendable {
     }
 
     private static func response(_ answer: AdminResponse) -> HTTPResponse {
-        HTTPResponse(
+        var response = HTTPResponse(
             status: UInt16(answer.status), contentType: answer.body.isEmpty ? nil : Replies.json,
             headers: answer.headers, body: ByteBuffer(bytes: answer.body))
+        response.problem = answer.problem
+        return response
     }
 }

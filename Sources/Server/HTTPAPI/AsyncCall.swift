@@ -21,10 +21,17 @@ struct AsyncCall {
         JSONWriter.write(intake.payload, into: &loop.scratch)
         loop.scratch.append(",\"metadata\":")
         JSONWriter.write(intake.metadata, into: &loop.scratch)
+        loop.scratch.append(",\"request_id\":")
+        JSONWriter.write(intake.requestID, into: &loop.scratch)
+        if let bucket = intake.stickyBucket {
+            loop.scratch.append(",\"sticky_bucket\":")
+            loop.scratch.append(integer: Int64(bucket))
+        }
         loop.scratch.append("}")
         let trace = QueuedTrace(
             id: id, channelID: intake.channel.id, channel: intake.channel.name,
-            input: loop.scratch.withUnsafeBytes { [UInt8]($0) }, attempt: 0, epoch: 1, createdAt: now)
+            input: loop.scratch.withUnsafeBytes { [UInt8]($0) }, attempt: 0, epoch: 1, createdAt: now,
+            traceparent: intake.traceparent?.stringValue ?? "")
         let headers = intake.rate.map(Replies.rateHeaders) ?? []
         let reply = reply
         let requestID = intake.requestID

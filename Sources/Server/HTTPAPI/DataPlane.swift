@@ -69,14 +69,20 @@ struct DataPlane: Sendable {
         let metadata = RequestMetadata.make(
             for: request, channel: channel.name, parameters: parameters, supplied: body.metadata, headers: headers,
             in: arena)
+        let usesKey = channel.definition.config.rateLimit?.keyLogic != nil
         let rate = try channel.check(
             AdmissionInput(
-                client: client, headers: headers, payload: body.payload, metadata: metadata, arena: arena,
+                client: client,
+                headers: usesKey
+                    ? RequestMetadata.headers(of: request, masksCredentials: false, in: arena) : headers,
+                payload: body.payload, metadata: metadata, arena: arena,
                 nanoseconds: request.receivedAt))
-        let sticky = services.stickyHeader.isEmpty ? nil : headers.member(services.stickyHeader)?.utf8
+        // A masked header would put everybody into one bucket; its value is hashed and not kept.
+        let sticky = services.stickyHeader.isEmpty ? nil : request.headerValue(services.stickyHeader)
         return Intake(
             channel: channel, payload: body.payload, metadata: metadata, arena: arena, requestID: requestID,
-            receivedAt: request.receivedAt, rate: rate, stickyBucket: sticky.map(ServedChannel.bucket))
+            receivedAt: request.receivedAt, rate: rate, stickyBucket: sticky.map { ServedChannel.bucket(of: $0) },
+            traceparent: RequestMetadata.traceparent(in: headers))
     }
 
     private static func splitAsync(_ path: Substring) -> (name: String, isAsync: Bool) {
@@ -98,4 +104,6 @@ struct Intake {
     var receivedAt: UInt64
     var rate: RateDecision?
     var stickyBucket: Int?
+    /// The caller's W3C trace context, where it is well formed.
+    var traceparent: JSONValue?
 }

@@ -27,19 +27,23 @@ package final class FrontDoor: HTTPHandling {
         let path = request.path
         if path.hasPrefix("/api/v1/data/") {
             let rest = path.dropFirst(13)
+            reply.mark(plane: RequestMeters.Plane.data.rawValue)
             if rest.hasPrefix("traces/"), !rest.dropFirst(7).contains("/"), request.method == .get {
-                services.meters.data.increment()
                 administration.handle(request, reply: reply)
                 return
             }
-            services.meters.data.increment()
             data.handle(request, path: rest, reply: reply, loop: loopState())
         } else if path == "/health" || path == "/healthz" || path == "/readyz" || path == "/metrics" {
+            reply.mark(plane: RequestMeters.Plane.operations.rawValue)
             operations.handle(request, path: path, reply: reply)
         } else {
-            services.meters.admin.increment()
+            reply.mark(plane: RequestMeters.Plane.admin.rawValue)
             administration.handle(request, reply: reply)
         }
+    }
+
+    package func answered(_ response: HTTPResponse, plane: Int, receivedAt: UInt64) {
+        services.meters.count(response, plane: plane, receivedAt: receivedAt)
     }
 
     package func problem(_ problem: Problem, requestID: String) -> HTTPResponse {

@@ -13,25 +13,24 @@ package final class Operations: Sendable {
     private let state: ServingState
     private let queue: TraceQueue
     private let registry: MetricRegistry
-    private let meters: RequestMeters
     private let version: String
     private let startedAt = Stopwatch.nanoseconds()
     private let isReady = Atomic<Bool>(false)
     private let isStorageUp = Atomic<Bool>(true)
     private let gauges: @Sendable () -> Void
-    private let maySeeMetrics: @Sendable (_ authorization: String?) -> Bool
+    private let maySeeMetrics: (@Sendable (_ authorization: String?) -> Bool)?
 
     /// - Parameters:
     ///   - gauges: brings gauges up to date before they are written.
-    ///   - maySeeMetrics: whether a caller with this `Authorization` header may read `/metrics`.
+    ///   - maySeeMetrics: whether a caller with this `Authorization` header may read `/metrics`; nil where they are
+    ///     not served at all.
     package init(
-        state: ServingState, queue: TraceQueue, registry: MetricRegistry, meters: RequestMeters, version: String,
-        gauges: @escaping @Sendable () -> Void, maySeeMetrics: @escaping @Sendable (String?) -> Bool
+        state: ServingState, queue: TraceQueue, registry: MetricRegistry, version: String,
+        gauges: @escaping @Sendable () -> Void, maySeeMetrics: (@Sendable (String?) -> Bool)?
     ) {
         self.state = state
         self.queue = queue
         self.registry = registry
-        self.meters = meters
         self.version = version
         self.gauges = gauges
         self.maySeeMetrics = maySeeMetrics
@@ -43,7 +42,6 @@ package final class Operations: Sendable {
     package var uptimeSeconds: Int { Int((Stopwatch.nanoseconds() - startedAt) / 1_000_000_000) }
 
     func handle(_ request: HTTPRequest, path: String, reply: HTTPReplyHandle) {
-        meters.operations.increment()
         guard request.method == .get || request.method == .head else {
             reply.send(
                 Replies.problem(
@@ -103,9 +101,9 @@ package final class Operations: Sendable {
             body.append("}")
         }
         body.append("],\"trace_queue\":{\"depth\":")
-        body.append(integer: Int64(queue.bounds.count))
+        body.append(integer: Int64(queue.bounds.totalCount))
         body.append(",\"bytes\":")
-        body.append(integer: Int64(queue.bounds.bytes))
+        body.append(integer: Int64(queue.bounds.totalBytes))
         body.append("}}")
         return HTTPResponse(
             status: storage ? 200 : 503, contentType: Replies.json, headers: [],
@@ -113,6 +111,10 @@ package final class Operations: Sendable {
     }
 
     private func metrics(_ request: HTTPRequest, _ reply: HTTPReplyHandle) -> HTTPResponse {
+        guard let maySeeMetrics else {
+            return Replies.problem(
+                Problem(.notFound, "The metrics are switched off (metrics.enabled)."), requestID: reply.requestID)
+        }
         guard maySeeMetrics(request.header("authorization")) else {
             return Replies.problem(
                 Problem(.unauthorized, "The metrics need an admin key."), requestID: reply.requestID,

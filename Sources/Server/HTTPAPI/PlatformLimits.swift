@@ -1,5 +1,6 @@
 import Admission
 import Channels
+package import Telemetry
 import Vocabulary
 
 /// The limits before any channel: all requests of a client, then those of an endpoint class.
@@ -9,8 +10,10 @@ package struct PlatformLimits: Sendable {
     private let all: RateLimiter?
     private let admin: RateLimiter?
     private let data: RateLimiter?
+    private let refused: Counter
 
-    package init(defaultRate: Double?, defaultBurst: Int, adminRate: Double?, dataRate: Double?) {
+    package init(defaultRate: Double?, defaultBurst: Int, adminRate: Double?, dataRate: Double?, refused: Counter) {
+        self.refused = refused
         func limiter(_ rate: Double?, _ burst: Int?) -> RateLimiter? {
             rate.map { RateLimiter(requestsPerSecond: $0, burst: burst ?? Int($0) / 2 + 1) }
         }
@@ -27,6 +30,7 @@ package struct PlatformLimits: Sendable {
             guard let limiter else { continue }
             let decision = limiter.admit(key: client, at: nanoseconds)
             if case .wait(let duration, _, _) = decision {
+                refused.increment()
                 return Refusal(
                     Problem(.rateLimited, "Too many requests.", retryAfter: duration), rate: decision)
             }

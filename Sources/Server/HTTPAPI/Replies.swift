@@ -16,9 +16,11 @@ enum Replies {
         if let wait = problem.retryAfter {
             headers.append(("retry-after", String(max(1, Int(wait.inSeconds.rounded(.up))))))
         }
-        return HTTPResponse(
+        var response = HTTPResponse(
             status: UInt16(problem.code.httpStatus), contentType: json, headers: headers,
             body: ByteBuffer(bytes: problem.envelope(requestID: requestID)))
+        response.problem = problem.code
+        return response
     }
 
     static func refusal(_ refusal: Refusal, requestID: String) -> HTTPResponse {

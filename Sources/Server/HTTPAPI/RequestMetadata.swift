@@ -1,6 +1,7 @@
 import Channels
 import HTTPServing
 import JSONTree
+import Telemetry
 import Vocabulary
 
 /// What a workflow learns about the request besides its body. Callers cannot supply any of it.
@@ -40,13 +41,23 @@ enum RequestMetadata {
         return members.finish()
     }
 
-    /// Lower-case names; repeated headers joined with a comma (RFC 9110, section 5.3); credentials masked.
-    static func headers(of request: HTTPRequest, in arena: JSONArena) -> JSONValue {
+    /// The caller's trace context; a header that breaks the standard's rules is as good as none.
+    static func traceparent(in headers: JSONValue) -> JSONValue? {
+        guard let value = headers.member("traceparent"), let text = value.stringValue,
+            TraceContext(traceparent: text) != nil
+        else { return nil }
+        return value
+    }
+
+    /// Lower-case names; repeated headers joined with a comma (RFC 9110, section 5.3).
+    ///
+    /// - Parameter masksCredentials: false only for what is looked at now and never kept, such as the key of a rate limit.
+    static func headers(of request: HTTPRequest, masksCredentials: Bool = true, in arena: JSONArena) -> JSONValue {
         var names: [String] = []
         var values: [String] = []
         request.forEachHeader { nameBytes, valueBytes in
             let name = String(decoding: nameBytes, as: UTF8.self).lowercased()
-            let isMasked = maskedHeaders.contains { $0.description == name }
+            let isMasked = masksCredentials && maskedHeaders.contains { $0.description == name }
             let value = isMasked ? "******" : String(decoding: valueBytes, as: UTF8.self)
             if let known = names.firstIndex(of: name) {
                 values[known] += ", " + value

@@ -21,16 +21,21 @@ struct SyncCall {
         let timeout = channel.definition.config.timeoutMilliseconds ?? settings.syncTimeoutMilliseconds
         let tracing = channel.definition.config.tracing
         let bucket = intake.stickyBucket ?? (channel.workflows.count > 1 ? loop.drawBucket() : 0)
+        let now = services.clock.now()
+        let id = loop.makeIdentifier(at: now)
+        let origin = RunOrigin(run: id, requestID: intake.requestID, traceparent: intake.traceparent)
         let options = settings.options(
             startedAt: intake.receivedAt, timeoutMilliseconds: timeout, tracing: tracing,
-            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name), chain: [channel.name])
+            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
+            chain: [channel.name], origin: origin)
         let run = try ChannelRun(
             channel: channel, workflow: channel.workflow(bucket: bucket), payload: intake.payload,
             metadata: intake.metadata, arena: intake.arena, options: options, startedAt: intake.receivedAt)
-        let now = services.clock.now()
         let finish = SyncFinish(
-            services: services, requestID: intake.requestID, id: loop.makeIdentifier(at: now), createdAt: now,
-            rate: intake.rate, policy: tracing.mode, input: intake.payload, lane: loop.lane, reply: reply)
+            services: services, requestID: intake.requestID, id: id, createdAt: now,
+            traceparent: intake.traceparent?.stringValue ?? "",
+            rate: intake.rate, policy: tracing.mode, sampleRate: tracing.sampleRate, input: intake.payload,
+            lane: loop.lane, reply: reply)
         switch run.run.advance(steps: DataPlane.stepsOnLoop) {
         case .finished:
             run.returnPermit()

@@ -15,8 +15,11 @@ struct SyncFinish: Sendable {
     let requestID: String
     let id: Identifier
     let createdAt: Timestamp
+    /// As the caller sent it; empty where there was none.
+    let traceparent: String
     let rate: RateDecision?
     let policy: ChannelConfig.TraceMode
+    let sampleRate: Double
     let input: JSONValue
     let lane: Int
     let reply: HTTPReplyHandle
@@ -31,7 +34,8 @@ struct SyncFinish: Sendable {
         count(ended, failure)
         let answered = response(to: run, channel: channel, scratch: &scratch)
         let isFailed = failure != nil
-        guard policy == .sync || policy == .batch || policy == .failures && isFailed else {
+        let isWanted = isFailed || policy != .failures && isSampled
+        guard policy != .off, isWanted else {
             send(answered)
             return
         }
@@ -48,10 +52,13 @@ struct SyncFinish: Sendable {
                 isCommitted
                 ? answered
                 : Replies.problem(
-                    Problem(.storage, "The call ran, but its trace could not be stored."), requestID: requestID)
+                    Problem(.unavailable, "The call ran, but its trace could not be stored."), requestID: requestID)
             if eventLoop.inEventLoop { send(response) } else { eventLoop.execute { send(response) } }
         }
     }
+
+    /// Drawn from the run's name, so that asking again gives the same answer.
+    private var isSampled: Bool { sampleRate >= 1 || Double(id.low % 10_000) < sampleRate * 10_000 }
 
     private func count(_ ended: ChannelRun, _ failure: Problem?) {
         let meters = ended.channel.meters
@@ -101,7 +108,7 @@ struct SyncFinish: Sendable {
             id: id, channelID: channel.id, channel: channel.name, mode: .sync,
             status: run.failure == nil ? .completed : .failed, result: result, steps: steps,
             errorMessage: run.failure?.message ?? "", attempt: 1, dueAt: createdAt, createdAt: createdAt,
-            startedAt: createdAt, completedAt: now)
+            startedAt: createdAt, completedAt: now, traceparent: traceparent)
     }
 
     private func masked(_ run: WorkflowRun, _ masks: MaskedFields, scratch: inout JSONByteBuffer) -> [UInt8] {

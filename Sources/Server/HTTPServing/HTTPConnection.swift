@@ -92,6 +92,10 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
         try? context?.channel.syncOptions?.setOption(.autoRead, value: !paused)  // fails only on a closed channel
     }
 
+    override func count(_ response: HTTPResponse) {
+        handler.answered(response, plane: plane, receivedAt: receivedAt)
+    }
+
     override func answered() {
         if closesAfterReply {
             context?.close(promise: nil)
@@ -224,7 +228,9 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
         head.acceptsGzip = false
         closesAfterReply = true
         if head.method == .head { head.method = .other }
-        write(handler.problem(problem, requestID: requestID.text))
+        let response = handler.problem(problem, requestID: requestID.text)
+        write(response)
+        handler.answered(response, plane: 0, receivedAt: receivedAt)
         context?.close(mode: .output, promise: nil)
         context?.close(promise: nil)
     }

@@ -12,6 +12,7 @@ class HTTPOutlet {
     private(set) var isAnswering = false
     var closesAfterReply = false
     var isDraining = false
+    var plane = 0
     private var responseHead = ResponseHead()
     private var outbound = ByteBufferAllocator().buffer(capacity: 1024)
     private var deadline: UInt64 = .max
@@ -20,6 +21,7 @@ class HTTPOutlet {
 
     func begin() -> UInt64 {
         exchange += 1
+        plane = 0
         isAnswering = true
         deadline = .max
         return exchange
@@ -37,8 +39,12 @@ class HTTPOutlet {
         precondition(isAnswering, "a request was answered twice")
         write(response)
         isAnswering = false
+        count(response)
         answered()
     }
+
+    /// For the receiving half: tells the handler.
+    func count(_ response: HTTPResponse) {}
 
     /// For the receiving half: what comes after an answer.
     func answered() {}

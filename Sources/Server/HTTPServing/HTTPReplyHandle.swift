@@ -9,6 +9,9 @@ package struct HTTPReplyHandle: Sendable {
     /// The request's name, for envelopes and logs. On the event loop only.
     package var requestID: String { connection.value.requestID.text }
 
+    /// Says which part of the server answers, for counting. On the event loop only.
+    package func mark(plane: Int) { connection.value.plane = plane }
+
     /// Sends the answer. A client that has gone away gets nothing, and that is no error.
     package func send(_ response: HTTPResponse) {
         connection.value.answer(response, exchange: exchange)

@@ -28,6 +28,20 @@ package struct HTTPRequest {
         withHeader(name) { bytes in bytes.map { String(decoding: $0, as: UTF8.self) } }
     }
 
+    /// The same for a name that is known only now, in lower case.
+    package func headerValue(_ name: String) -> String? {
+        head.buffer.withUnsafeReadableBytes { all in
+            for index in head.names.indices {
+                let known = head.names[index].bytes(of: all)
+                guard known.count == name.utf8.count,
+                    zip(known, name.utf8).allSatisfy({ ($0 >= 65 && $0 <= 90 ? $0 | 32 : $0) == $1 })
+                else { continue }
+                return String(decoding: head.values[index].bytes(of: all), as: UTF8.self)
+            }
+            return nil
+        }
+    }
+
     package func withHeader<Result>(_ name: StaticString, _ body: (UnsafeRawBufferPointer?) -> Result) -> Result {
         head.buffer.withUnsafeReadableBytes { all in
             for index in head.names.indices where head.names[index].bytes(of: all).isCaseless(name) {

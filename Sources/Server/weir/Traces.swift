@@ -52,8 +52,8 @@ struct Traces: AsyncParsableCommand {
             Get.table(
                 steps,
                 [
-                    ("TASK", "task_id"), ("FUNCTION", "function"), ("STATUS", "status"), ("MS", "duration_ms"),
-                    ("RESULT", "result"), ("ERROR", "error"),
+                    ("TASK", "task_id"), ("FUNCTION", "function"), ("STATUS", "status"), ("US", "duration_us"),
+                    ("CODE", "status_code"), ("OUTPUT", "output"), ("ERROR", "error"),
                 ]))
     }
 

@@ -8,11 +8,13 @@ package struct ChannelCaller: ChannelCalling {
     private let snapshot: ServingSnapshot
     private let settings: RunSettings
     private let caller: String
+    private let origin: RunOrigin
 
-    package init(snapshot: ServingSnapshot, settings: RunSettings, caller: String) {
+    package init(snapshot: ServingSnapshot, settings: RunSettings, caller: String, origin: RunOrigin) {
         self.snapshot = snapshot
         self.settings = settings
         self.caller = caller
+        self.origin = origin
     }
 
     package func begin(_ call: NestedCall) -> NestedStart {
@@ -45,8 +47,8 @@ package struct ChannelCaller: ChannelCalling {
         tracing.mode = .off
         let options = settings.options(
             startedAt: now, timeoutMilliseconds: timeout, tracing: tracing,
-            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name),
-            chain: call.chain + [channel.name])
+            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
+            chain: call.chain + [channel.name], origin: origin)
         let bucket = channel.workflows.count > 1 ? Int.random(in: 0..<100) : 0
         return .run(channel.workflow(bucket: bucket), options, release: { channel.returnPermit() })
     }

@@ -31,13 +31,13 @@ extension RunSettings {
     /// The options of one run.
     package func options(
         startedAt: UInt64, timeoutMilliseconds: Int, tracing: ChannelConfig.Tracing, caller: ChannelCaller,
-        chain: [String]
+        chain: [String], origin: RunOrigin
     ) -> WorkflowRunOptions {
         let isRecorded = tracing.mode != .off
         return WorkflowRunOptions(
             deadline: startedAt + UInt64(timeoutMilliseconds) * 1_000_000, timeoutMilliseconds: timeoutMilliseconds,
             recordsSteps: isRecorded, recordsOutputs: tracing.taskDetails,
             masks: tracing.maskFields.isEmpty ? maskedFields : maskedFields.adding(tracing.maskFields), caller: caller,
-            chain: chain, log: log)
+            chain: chain, log: log, origin: origin)
     }
 }

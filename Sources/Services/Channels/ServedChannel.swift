@@ -70,6 +70,11 @@ package final class ServedChannel: Sendable {
         return workflows[workflows.count - 1].workflow
     }
 
+    package static func bucket(of value: String) -> Int {
+        var value = value
+        return value.withUTF8 { bucket(of: UnsafeRawBufferPointer($0)) }
+    }
+
     /// Bucket of a sticky value: FNV-1a, folded to 0..<100.
     package static func bucket(of value: UnsafeRawBufferPointer) -> Int {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325

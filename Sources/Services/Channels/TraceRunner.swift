@@ -10,7 +10,6 @@ package final class TraceRunner: TraceRunning {
     private let settings: RunSettings
     private let jsonLimits: JSONLimits
     private let maxResultBytes: Int
-    private let stickyHeader: String
     /// How long a run waits before it asks again for a permit of a channel that is at capacity.
     private let permitPause: Duration
 
@@ -19,13 +18,12 @@ package final class TraceRunner: TraceRunning {
 
     package init(
         state: ServingState, settings: RunSettings, jsonLimits: JSONLimits, maxResultBytes: Int,
-        stickyHeader: String = "", permitPause: Duration = .milliseconds(5)
+        permitPause: Duration = .milliseconds(5)
     ) {
         self.state = state
         self.settings = settings
         self.jsonLimits = jsonLimits
         self.maxResultBytes = maxResultBytes
-        self.stickyHeader = stickyHeader.lowercased()
         self.permitPause = permitPause
     }
 
@@ -48,13 +46,16 @@ package final class TraceRunner: TraceRunning {
         let ceiling = Int(timeout.wholeMilliseconds)
         let milliseconds = min(channel.definition.config.timeoutMilliseconds ?? ceiling, ceiling)
         let startedAt = Stopwatch.nanoseconds()
-        let options = settings.options(
+        let origin = RunOrigin(
+            run: trace.id, requestID: message.member("request_id")?.stringValue ?? trace.id.description,
+            traceparent: message.member("metadata")?.member("headers")?.member("traceparent"))
+        var options = settings.options(
             startedAt: startedAt, timeoutMilliseconds: milliseconds, tracing: channel.definition.config.tracing,
-            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name),
-            chain: [channel.name])
-        let sticky =
-            stickyHeader.isEmpty ? nil : message.member("metadata")?.member("headers")?.member(stickyHeader)?.utf8
-        let bucket = sticky.map(ServedChannel.bucket) ?? Int.random(in: 0..<100)
+            caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
+            chain: [channel.name], origin: origin)
+        options.attempt = attempt
+        let sticky = message.member("sticky_bucket")?.intValue.map { Int($0) }
+        let bucket = sticky ?? Int.random(in: 0..<100)
         while true {
             do throws(Refusal) {
                 let run = try ChannelRun(

@@ -16,6 +16,8 @@ package struct ChannelConfig: Sendable {
         package var mode = TraceMode.batch
         package var taskDetails = true
         package var maskFields: [String] = []
+        /// Share of successful runs that are traced, 0...1; failures always are.
+        package var sampleRate = 1.0
     }
 
     package enum BodyMode: String, Sendable { case auto, payload }
@@ -75,6 +77,7 @@ package struct ChannelConfig: Sendable {
     private static func rateLimit(_ value: JSONValue, _ parent: inout InputReader) -> RateLimit? {
         var reader = InputReader(value, at: "config.rate_limit")
         defer { parent.absorb(reader) }
+        // `key_headers` asks for what `key_logic` sees anyway; `on_backend_error` matters only with a shared backend.
         reader.checkNames(["requests_per_second", "burst", "key_logic", "key_headers", "on_backend_error"])
         if reader.field("requests_per_second") == nil {
             reader.report(.init(reader.at("requests_per_second"), .required, "This field is required."))
@@ -102,7 +105,7 @@ package struct ChannelConfig: Sendable {
         var tracing = Tracing()
         var reader = InputReader(value, at: "config.tracing")
         defer { parent.absorb(reader) }
-        reader.checkNames(["mode", "task_details", "mask_fields"])
+        reader.checkNames(["mode", "task_details", "mask_fields", "sample_rate", "errors_only"])
         if let text = reader.string("mode") {
             if let mode = TraceMode(rawValue: text == "async" ? "batch" : text) {
                 tracing.mode = mode
@@ -111,6 +114,14 @@ package struct ChannelConfig: Sendable {
                     .init(
                         reader.at("mode"), .invalid, "This is no trace mode.", expected: "sync, batch, failures, off",
                         got: text))
+            }
+        }
+        if reader.flag("errors_only") == true, tracing.mode != .off { tracing.mode = .failures }
+        if let rate = reader.field("sample_rate") {
+            if let share = rate.doubleValue, (0...1).contains(share) {
+                tracing.sampleRate = share
+            } else {
+                reader.report(.init(reader.at("sample_rate"), .invalid, "This must be a number from 0 to 1."))
             }
         }
         tracing.taskDetails = reader.flag("task_details") ?? true

@@ -45,7 +45,8 @@ package struct DefinitionDesk: Sendable {
     package static func problem(_ failure: StorageFailure) -> Problem {
         switch failure {
         case .conflict: Problem(.conflict, "Somebody else changed it first; try again.")
-        case .unavailable: Problem(.storage, "The database does not answer; try again later.", retryAfter: .seconds(1))
+        case .unavailable:
+            Problem(.unavailable, "The database does not answer; try again later.", retryAfter: .seconds(1))
         case .broken: Problem(.storage, "The database refused the operation.")
         }
     }

@@ -19,15 +19,17 @@ package struct QueuedTrace: Sendable {
     package var id: Identifier
     package var channelID: String
     package var channel: String
-    /// JSON text: `{"payload":…,"metadata":…}`.
+    /// JSON text: `{"payload":…,"metadata":…,"request_id":…,"sticky_bucket":…}`.
     package var input: [UInt8]
     package var attempt: Int
     package var epoch: Int64
     package var createdAt: Timestamp
+    /// The caller's trace context; empty where there was none.
+    package var traceparent: String
 
     package init(
         id: Identifier, channelID: String, channel: String, input: [UInt8], attempt: Int, epoch: Int64,
-        createdAt: Timestamp
+        createdAt: Timestamp, traceparent: String = ""
     ) {
         self.id = id
         self.channelID = channelID
@@ -36,5 +38,6 @@ package struct QueuedTrace: Sendable {
         self.attempt = attempt
         self.epoch = epoch
         self.createdAt = createdAt
+        self.traceparent = traceparent
     }
 }

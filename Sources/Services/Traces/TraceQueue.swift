@@ -32,6 +32,8 @@ package final class TraceQueue: Sendable {
     private let arrivals: AsyncStream<QueuedTrace>
     private let arrival: AsyncStream<QueuedTrace>.Continuation
     private let runningNow = Mutex<Set<Identifier>>([])
+    /// Bounded by the queue itself: each entry holds its place in ``bounds``.
+    private let unsettled = Mutex<[Unsettled]>([])
     private let isStopping = Atomic<Bool>(false)
     private let mayHoldMore = Atomic<Bool>(true)
 
@@ -76,11 +78,13 @@ package final class TraceQueue: Sendable {
         let record = TraceRecord(
             id: trace.id, channelID: trace.channelID, channel: trace.channel, mode: .async, status: .pending,
             input: trace.input, tokenHash: tokenHash, attempt: trace.attempt, owner: instance, epoch: trace.epoch,
-            dueAt: now, createdAt: trace.createdAt)
+            dueAt: now, createdAt: trace.createdAt, traceparent: trace.traceparent)
         writer.insert(record, lane: lane) { [self] isCommitted in
             guard isCommitted else {
                 bounds.giveBack(bytes: bytes)
-                completion(Problem(.storage, "The trace could not be stored.", retryAfter: .seconds(1)))
+                completion(
+                    Problem(
+                        .unavailable, "The trace could not be stored; nothing was accepted.", retryAfter: .seconds(1)))
                 return
             }
             arrival.yield(trace)
@@ -127,11 +131,43 @@ package final class TraceQueue: Sendable {
         let attempt = trace.attempt + 1
         let result = await runner.run(trace, attempt: attempt, timeout: settings.timeout)
         let settlement = settle(trace, attempt: attempt, startedAt: startedAt, result: result)
-        let bytes = trace.input.count
-        writer.settle(settlement, lane: lane) { [self] isCommitted in
-            runningNow.withLock { _ = $0.remove(trace.id) }
-            bounds.giveBack(bytes: bytes)
-            if !isCommitted { mayHoldMore.store(true, ordering: .relaxed) }
+        commit(Unsettled(settlement: settlement, bytes: trace.input.count), lane: lane)
+    }
+
+    /// A run that has ended and whose end is not on disk yet: it holds its place in the queue until it is.
+    private struct Unsettled: Sendable {
+        var settlement: TraceSettlement
+        var bytes: Int
+    }
+
+    private func commit(_ ended: Unsettled, lane: Int) {
+        writer.settle(ended.settlement, lane: lane) { [self] isCommitted in
+            guard isCommitted else {
+                unsettled.withLock { $0.append(ended) }
+                return
+            }
+            runningNow.withLock { _ = $0.remove(ended.settlement.id) }
+            bounds.giveBack(bytes: ended.bytes)
+        }
+    }
+
+    /// Hands in once more what the disk did not take: the work is done and is not done again.
+    package func resettleOnce() {
+        let waiting = unsettled.withLock { unsettled in
+            let taken = unsettled
+            unsettled = []
+            return taken
+        }
+        for ended in waiting { commit(ended, lane: 0) }
+    }
+
+    /// Counts what waits in the table and not here: retries that are not due yet, and work of an earlier process.
+    package func countBacklogOnce() async {
+        do {
+            let backlog = try await store.backlog()
+            bounds.setElsewhere(count: backlog.count - bounds.count, bytes: backlog.bytes - bounds.bytes)
+        } catch {
+            observe(.broken(error))
         }
     }
 
@@ -180,7 +216,8 @@ package final class TraceQueue: Sendable {
                 arrival.yield(
                     QueuedTrace(
                         id: record.id, channelID: record.channelID, channel: record.channel, input: record.input,
-                        attempt: record.attempt, epoch: record.epoch, createdAt: record.createdAt))
+                        attempt: record.attempt, epoch: record.epoch, createdAt: record.createdAt,
+                        traceparent: record.traceparent))
             }
             if !leased.isEmpty { observe(.rescued(leased.count)) }
             return leased.count

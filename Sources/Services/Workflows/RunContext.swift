@@ -11,6 +11,7 @@ package final class RunContext {
     package let budget: JSONLogicBudget
     package let chain: [String]
     package let log: RunLogger?
+    package let origin: RunOrigin
     package let workflowID: String
     package var errors: [RunError] = []
     /// The task that runs now.
@@ -35,6 +36,7 @@ package final class RunContext {
         budget = JSONLogicBudget(deadline: options.deadline)
         chain = options.chain
         log = options.log
+        origin = options.origin
         recordsOutputs = options.recordsSteps && options.recordsOutputs
     }
 

@@ -6,12 +6,16 @@ struct StepRecorder: ~Copyable {
     private var buffer = JSONByteBuffer(capacity: 256)
     private var isEmpty = true
     private let masks: MaskedFields
+    private let attempt: Int
 
     /// Bytes of one task's output beyond which it is left out, and of all steps beyond which they end.
     private static let largestOutput = 4096
     private static let largestRecord = 256 * 1024
 
-    init(masks: MaskedFields) { self.masks = masks }
+    init(masks: MaskedFields, attempt: Int) {
+        self.masks = masks
+        self.attempt = attempt
+    }
 
     mutating func record(
         _ task: PlannedTask, status: StaticString, code: Int, startedAt: UInt64,
@@ -28,7 +32,9 @@ struct StepRecorder: ~Copyable {
         buffer.append(status)
         buffer.append("\",\"status_code\":")
         buffer.append(integer: Int64(code))
-        buffer.append(",\"attempt\":1,\"duration_us\":")
+        buffer.append(",\"attempt\":")
+        buffer.append(integer: Int64(attempt))
+        buffer.append(",\"duration_us\":")
         buffer.append(integer: Int64((Stopwatch.nanoseconds() - startedAt) / 1000))
         if !written.isEmpty { writeOutput(written) }
         if let failure {

@@ -58,7 +58,7 @@ package final class WorkflowRun {
         self.options = options
         context = RunContext(
             payload: payload, metadata: metadata, arena: arena, workflowID: workflow.id, options: options)
-        recorder = StepRecorder(masks: options.masks)
+        recorder = StepRecorder(masks: options.masks, attempt: options.attempt)
         arenaMark = arena.bytesUsed
     }
 

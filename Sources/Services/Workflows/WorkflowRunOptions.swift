@@ -1,4 +1,5 @@
-import JSONTree
+package import JSONTree
+package import Telemetry
 package import Vocabulary
 
 /// What a run is given besides its message.
@@ -13,10 +14,13 @@ package struct WorkflowRunOptions {
     /// Names of the channels this run came through, its own included.
     package var chain: [String]
     package var log: RunLogger?
+    package var origin: RunOrigin
+    /// Which attempt at the same work this is, from 1.
+    package var attempt = 1
 
     package init(
         deadline: UInt64, timeoutMilliseconds: Int, recordsSteps: Bool, recordsOutputs: Bool, masks: MaskedFields,
-        caller: any ChannelCalling, chain: [String], log: RunLogger?
+        caller: any ChannelCalling, chain: [String], log: RunLogger?, origin: RunOrigin
     ) {
         self.deadline = deadline
         self.timeoutMilliseconds = timeoutMilliseconds
@@ -26,6 +30,20 @@ package struct WorkflowRunOptions {
         self.caller = caller
         self.chain = chain
         self.log = log
+        self.origin = origin
+    }
+}
+
+/// Where a run came from: what its log lines and its calls outwards carry on.
+package struct RunOrigin: Sendable, Equatable {
+    package var requestID: String
+    package var traceContext: TraceContext
+
+    /// - Parameter traceparent: the caller's header; where it is missing or malformed a trace of the run's own begins.
+    package init(run: Identifier, requestID: String, traceparent: JSONValue?) {
+        self.requestID = requestID
+        let caller = traceparent?.stringValue.flatMap { TraceContext(traceparent: $0)?.child() }
+        traceContext = caller ?? .root(of: run)
     }
 }
 

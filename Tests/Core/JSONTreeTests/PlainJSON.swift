@@ -1,4 +1,5 @@
 import JSONTree
+import Seeds
 
 /// The obvious model of JSON, slow and without sharing: what the arena values are checked against.
 indirect enum PlainJSON: Equatable {

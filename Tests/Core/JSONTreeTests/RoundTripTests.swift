@@ -1,4 +1,5 @@
 import JSONTree
+import Seeds
 import Testing
 
 @Suite struct RoundTripTests {

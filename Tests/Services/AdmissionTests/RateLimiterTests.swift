@@ -1,4 +1,5 @@
 import Admission
+import Seeds
 import Testing
 
 @Suite struct RateLimiterTests {

@@ -12,3 +12,8 @@ package struct SeededRandom: RandomNumberGenerator {
         return mixed ^ mixed >> 31
     }
 }
+
+extension SeededRandom {
+    /// True once in `times`.
+    package mutating func chance(oneIn times: Int) -> Bool { Int.random(in: 0..<times, using: &self) == 0 }
+}

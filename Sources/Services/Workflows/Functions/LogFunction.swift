@@ -38,7 +38,10 @@ final class LogFunction: WorkflowFunction {
         do throws(JSONLogicError) {
             let text = try context.evaluate(message)
             guard let log = context.log else { return .status(200) }
-            var values: [(String, String)] = [("workflow_id", context.workflowID), ("task_id", context.taskID)]
+            var values: [(String, String)] = [
+                ("workflow_id", context.workflowID), ("task_id", context.taskID),
+                ("request_id", context.origin.requestID), ("trace_id", context.origin.traceContext.traceID),
+            ]
             for (name, logic) in fields { values.append((name, Self.text(try context.evaluate(logic)))) }
             log(level, Self.text(text), values)
             return .status(200)

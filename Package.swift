@@ -116,6 +116,9 @@ let package = Package(
             name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree", "Seeds"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),
         .testTarget(
+            name: "WorkflowsTests", dependencies: ["JSONTree", "Vocabulary", "Workflows"],
+            path: "Tests/Services/WorkflowsTests", exclude: ["Fixtures"]),
+        .testTarget(
             name: "TracesTests", dependencies: ["Storage", "Traces", "Vocabulary"], path: "Tests/Services/TracesTests"),
         .testTarget(
             name: "ChannelsTests", dependencies: ["Channels", "Definitions"], path: "Tests/Services/ChannelsTests"),

@@ -22,7 +22,8 @@ package struct JSONDocument {
 
     /// Writes `value` at the path, with objects made on the way.
     ///
-    /// A numeric segment is an element where an array stands (at most one past its end), and a name elsewhere.
+    /// A numeric segment is an element where an array stands (at most one past its end), `0` begins a new array where
+    /// nothing stands, and anywhere else it is a name.
     /// - Returns: `false`, and nothing is changed, where a scalar or a missing element is in the way.
     package mutating func set(_ path: JSONPath, to value: JSONValue) -> Bool {
         value.markShared()
@@ -45,6 +46,10 @@ package struct JSONDocument {
         guard let segment = path.first else { return value }
         if target.isArray, case .index(let index, _) = segment {
             return writeElement(target, index, path.dropFirst(), value, isShared: isShared)
+        }
+        if target.isNull, case .index(0, _) = segment {
+            let empty = JSONValue.container(arena.allocateContainer(capacity: 4), count: 0, tag: 6)
+            return writeElement(empty, 0, path.dropFirst(), value, isShared: false)
         }
         guard target.isObject || target.isNull else { return nil }
         let object =

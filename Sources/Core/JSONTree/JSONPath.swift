@@ -38,6 +38,16 @@ package struct JSONPath: Sendable, Equatable {
         self.text = text
     }
 
+    /// A member below this path, whatever characters its name has.
+    package func appending(key name: String) -> JSONPath {
+        JSONPath(segments: segments + [.key(Array(name.utf8))], text: "\(text).\(name)")
+    }
+
+    private init(segments: [Segment], text: String) {
+        self.segments = segments
+        self.text = text
+    }
+
     package func read(from root: JSONValue) -> JSONValue? {
         var value = root
         for segment in segments {

@@ -37,7 +37,7 @@ struct Get: AsyncParsableCommand {
                     ("TYPE", "channel_type"), ("ROUTE", "route_pattern"), ("WORKFLOW", "workflow_id"),
                     ("UPDATED", "updated_at"),
                 ]
-            case .functions: [("NAME", "name"), ("CATEGORY", "category"), ("SUMMARY", "summary")]
+            case .functions: [("NAME", "name"), ("CATEGORY", "category"), ("DESCRIPTION", "description")]
             case .engine: []
             case .auditLogs:
                 [

@@ -21,7 +21,7 @@ extension WorkflowRun {
                     if options.recordsSteps {
                         recorder.record(
                             task, status: "skipped", code: 0, startedAt: Stopwatch.nanoseconds(), written: [],
-                            failure: nil)
+                            failure: conditionFault)
                     }
                     next += 1
                 }
@@ -32,6 +32,7 @@ extension WorkflowRun {
         if let iteration, let forEach = task.forEach {
             _ = context.document.set(forEach.element, to: iteration.elements[iteration.place])
         }
+        matched = true
         let startedAt = options.recordsSteps ? Stopwatch.nanoseconds() : 0
         return settle(task, task.function.run(context), startedAt: startedAt)
     }

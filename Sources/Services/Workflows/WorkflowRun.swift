@@ -28,8 +28,11 @@ package final class WorkflowRun {
     var nested: Nested?
     var waitingTask: (task: PlannedTask, startedAt: UInt64)?
     var arenaMark: Int
-    package private(set) var matched = false
+    /// Whether at least one task ran.
+    package internal(set) var matched = false
     package internal(set) var failure: Problem?
+    /// Why the condition that was asked last could not be evaluated.
+    private(set) var conditionFault: TaskFailure?
 
     /// Where a `for_each` task is.
     struct Iteration {
@@ -132,7 +135,6 @@ package final class WorkflowRun {
             finish()
             return
         }
-        matched = true
         next = 0
         guard let loop = workflow.plan.loop else {
             phase = .sweep
@@ -150,17 +152,21 @@ package final class WorkflowRun {
         }
     }
 
-    /// Whether a condition holds; one that cannot be evaluated fails the run and holds for nobody.
-    func holds(_ condition: JSONLogicRule?, of what: String) -> Bool {
+    /// Whether a condition holds. One that cannot be evaluated does not hold: what it guards is passed by, and the log
+    /// and the trace say why.
+    func holds(_ condition: JSONLogicRule?, of what: @autoclosure () -> String) -> Bool {
+        conditionFault = nil
         guard let condition else { return true }
         do throws(JSONLogicError) {
             return try context.evaluate(condition).isTruthy
         } catch {
             if error.type == "Timeout" {
                 timeOut()
-            } else {
-                finish(with: Problem(.engine, "The condition of \(what) failed: \(error.type)"))
+                return false
             }
+            let fault = TaskFailure("LOGIC_ERROR", "The condition of \(what()) cannot be evaluated: \(error.type)")
+            conditionFault = fault
+            context.log?("warn", fault.message, [("workflow_id", workflow.id), ("request_id", options.origin.requestID)])
             return false
         }
     }

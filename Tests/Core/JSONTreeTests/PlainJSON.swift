@@ -120,7 +120,7 @@ extension PlainJSON {
             }
             guard let made = PlainJSON.null.writing(value, at: rest) else { return nil }
             return .object(members + [Member(name: name, value: made)])
-        case .null: return PlainJSON.object([]).writing(value, at: path)
+        case .null: return (name == "0" ? PlainJSON.array([]) : .object([])).writing(value, at: path)
         default: return nil
         }
     }

@@ -5,7 +5,8 @@ import Testing
     /// Tasks that keep a worker busy for some hundred milliseconds.
     static let busy = (
         tasks: Client.map(
-            "m", "temp_data.x", #"{"reduce":[{"var":"data.list"},{"+":[{"var":"accumulator"},{"var":"current"}]},0]}"#),
+            "m", "temp_data.x",
+            #"{"reduce":[{"var":"data.list"},{"+":[{"var":"accumulator"},{"abs":{"var":"current"}}]},0]}"#),
         loop: ",\"loop\":{\"max\":10000,\"counter\":\"i\",\"setup\":["
             + Client.map("list", "data.list", "[" + (0..<200).map(String.init).joined(separator: ",") + "]") + "]}"
     )

@@ -114,8 +114,7 @@ final class MapFunction: WorkflowFunction {
         guard value.isObject else { return false }
         for index in 0..<value.count {
             let name = value.key(at: index).stringValue ?? ""
-            guard let path = try? JSONPath("\(mapping.path.text).#\(name)") else { return false }  // names with dots
-            guard context.set(path, to: value.value(at: index)) else { return false }
+            guard context.set(mapping.path.appending(key: name), to: value.value(at: index)) else { return false }
         }
         return true
     }

@@ -17,11 +17,13 @@ build: bootstrap ## Build the release binary
 run: build ## Start the server with the orders example on 127.0.0.1:8080
 	@scripts/run-example
 
-test: bootstrap ## Run all tests
+test: ## Run all tests
+	@scripts/bootstrap --test
 	@$(SWIFT) build --product weir
 	@$(SWIFT) test
 
-check: bootstrap ## What CI checks: format, floors, sizes, warnings
+check: ## What CI checks: format, floors, sizes, warnings
+	@scripts/bootstrap --check
 	@scripts/check
 
 bench: ## Measure against nginx and write BENCHMARKS.md

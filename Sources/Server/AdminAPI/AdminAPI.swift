@@ -54,11 +54,11 @@ package struct AdminAPI: Sendable {
             }
             return decoded
         }
-        var allowed: [String] = []
+        var allowed: [AdminRoute] = []
         for route in Self.routes {
             guard let handler = route.handler, let parameters = route.match(path) else { continue }
             guard route.method == request.method || request.method == "HEAD" && route.method == "GET" else {
-                allowed.append(route.method)
+                allowed.append(route)
                 continue
             }
             let principal = try principal(for: route, request)
@@ -68,11 +68,12 @@ package struct AdminAPI: Sendable {
             let response = try await handler(self, call)
             return withExtendedLifetime(call) { response }
         }
-        guard allowed.isEmpty else {
+        // A path that is written out, such as /workflows/import, is no id.
+        if let fewest = allowed.map(\.parameters.count).min() {
+            let methods = allowed.filter { $0.parameters.count == fewest }.map(\.method).joined(separator: ", ")
             var response = AdminResponse.problem(
-                Problem(.methodNotAllowed, "This path answers to \(allowed.joined(separator: ", ")) only."),
-                requestID: request.requestID)
-            response.headers.append(("allow", allowed.joined(separator: ", ")))
+                Problem(.methodNotAllowed, "This path answers to \(methods) only."), requestID: request.requestID)
+            response.headers.append(("allow", methods))
             return response
         }
         throw Problem(.notFound, "There is nothing at this path.")
@@ -81,7 +82,7 @@ package struct AdminAPI: Sendable {
     private func principal(for route: AdminRoute, _ request: AdminRequest) throws(Problem) -> AdminKeys.Principal {
         if route.access == .open { return .init(name: "anonymous", isReadOnly: true) }
         let principal = try keys.authenticate(
-            keys.value(in: request), peer: request.peer, at: Stopwatch.nanoseconds())
+            keys.value(in: request), peer: request.client, at: Stopwatch.nanoseconds())
         if principal.isReadOnly, route.method != "GET" {
             throw Problem(.forbidden, "This key may only read.")
         }

@@ -8,11 +8,12 @@ package struct AdminRequest: Sendable {
     /// Lower-case names.
     package var headers: [(String, String)]
     package var body: [UInt8]
-    package var peer: String
+    /// The caller's address; behind a trusted proxy, the one it names.
+    package var client: String
     package var requestID: String
 
     package init(
-        method: String, path: String, query: String?, headers: [(String, String)], body: [UInt8], peer: String,
+        method: String, path: String, query: String?, headers: [(String, String)], body: [UInt8], client: String,
         requestID: String
     ) {
         self.method = method
@@ -20,7 +21,7 @@ package struct AdminRequest: Sendable {
         self.query = query
         self.headers = headers
         self.body = body
-        self.peer = peer
+        self.client = client
         self.requestID = requestID
     }
 

@@ -6,32 +6,48 @@ struct AdminRoute: Sendable {
 
     enum Access: Sendable { case admin, open }
 
+    /// What success looks like: names of schemas in ``OpenAPISchemas``.
+    enum Answer: Sendable, Equatable {
+        /// The value itself.
+        case plain(String)
+        /// `{"data": …}`.
+        case one(String)
+        /// `{"data": […], …}` with what pages need.
+        case page(String)
+        case text
+        case nothing
+    }
+
     let method: String
     /// Segments in braces are parameters.
     let pattern: String
     let summary: String
     let tag: String
     let query: [String]
-    let hasBody: Bool
+    /// The schema of the request's body; nil where the route takes none.
+    let body: String?
+    let answer: Answer
     let success: Int
     let access: Access
     let handler: Handler?
 
     init(
         _ method: String, _ pattern: String, tag: String, _ summary: String, query: [String] = [],
-        hasBody: Bool = false, success: Int = 200, access: Access = .admin, handler: Handler?
+        body: String? = nil, answer: Answer, success: Int = 200, access: Access = .admin, handler: Handler?
     ) {
         self.method = method
         self.pattern = pattern
         self.tag = tag
         self.summary = summary
         self.query = query
-        self.hasBody = hasBody
+        self.body = body
+        self.answer = answer
         self.success = success
         self.access = access
         self.handler = handler
     }
 
+    var hasBody: Bool { body != nil }
     var segments: [Substring] { pattern.split(separator: "/") }
     var parameters: [String] {
         segments.filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }

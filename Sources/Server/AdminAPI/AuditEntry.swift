@@ -12,7 +12,7 @@ enum AuditEntry {
         details.append("{\"request_id\":")
         JSONWriter.write(call.request.requestID, into: &details)
         details.append(",\"client_ip\":")
-        JSONWriter.write(call.request.peer, into: &details)
+        JSONWriter.write(call.request.client, into: &details)
         details.append(",\"user_agent\":")
         JSONWriter.write(String((call.request.header("user-agent") ?? "").prefix(256)), into: &details)
         if let context = call.request.header("x-weir-change-context") ?? call.request.header("x-orion-change-context") {

@@ -7,60 +7,70 @@ import Workflows
 /// Workflows and channels: the same routes for both.
 enum DefinitionHandlers {
     static let routes: [AdminRoute] =
-        routes(.workflow, "workflows") + routes(.channel, "channels") + [
+        routes(.workflow, "workflows", "Workflow") + routes(.channel, "channels", "Channel") + [
             .init(
                 "PATCH", "/api/v1/admin/workflows/{id}/rollout", tag: "workflows", "Share traffic between two versions",
-                query: ["dry_run", "reload"], hasBody: true
+                query: ["dry_run", "reload"], body: "Rollout", answer: .one("Workflow")
             ) { try await rollout($0, $1) },
             .init(
                 "POST", "/api/v1/admin/workflows/{id}/test", tag: "workflows", "Run the latest version on test data",
-                hasBody: true
+                body: "Trial", answer: .one("TrialResult")
             ) { try await WorkflowTrial.run($0, $1) },
-            .init("GET", "/api/v1/admin/workflows/{id}/dependencies", tag: "workflows", "What a workflow calls") {
-                try await dependencies($0, $1)
-            },
+            .init(
+                "GET", "/api/v1/admin/workflows/{id}/dependencies", tag: "workflows", "What a workflow calls",
+                answer: .one("Dependencies")
+            ) { try await dependencies($0, $1) },
         ]
 
-    private static func routes(_ kind: DefinitionKind, _ name: String) -> [AdminRoute] {
+    private static func routes(_ kind: DefinitionKind, _ name: String, _ schema: String) -> [AdminRoute] {
         let base = "/api/v1/admin/\(name)"
-        let filters = ["status", "tag", "channel_type", "protocol", "sort_by", "sort_order", "limit", "offset"]
+        let kinds = kind == .channel ? ["channel_type", "protocol"] : []
+        let filters = ["status", "tag"] + kinds
+        let pages = ["sort_by", "sort_order", "limit", "offset"]
         return [
-            .init("GET", base, tag: name, "List the latest versions", query: filters) { try await list(kind, $0, $1) },
-            .init("POST", base, tag: name, "Create a draft", hasBody: true, success: 201) {
-                try await create(kind, $0, $1)
+            .init("GET", base, tag: name, "List the latest versions", query: filters + pages, answer: .page(schema)) {
+                try await list(kind, $0, $1)
             },
-            .init("POST", base + "/validate", tag: name, "Check a definition without saving it", hasBody: true) {
-                try await ImportHandlers.validate(kind, $0, $1)
-            },
+            .init("POST", base, tag: name, "Create a draft", body: schema + "Draft", answer: .one(schema), success: 201)
+            { try await create(kind, $0, $1) },
+            .init(
+                "POST", base + "/validate", tag: name, "Check a definition without saving it", body: schema + "Draft",
+                answer: .one("Verdict")
+            ) { try await ImportHandlers.validate(kind, $0, $1) },
             .init(
                 "POST", base + "/import", tag: name, "Create many drafts", query: ["on_conflict", "dry_run"],
-                hasBody: true
-            ) {
-                try await ImportHandlers.importAll(kind, $0, $1)
+                body: schema + "Drafts", answer: .one("ImportReport")
+            ) { try await ImportHandlers.importAll(kind, $0, $1) },
+            .init(
+                "GET", base + "/export", tag: name, "All of them, as import takes them", query: filters,
+                answer: .one(schema + "Drafts")
+            ) { try await ImportHandlers.export(kind, $0, $1) },
+            .init("GET", base + "/{id}", tag: name, "The latest version", answer: .one(schema)) {
+                try await get(kind, $0, $1)
             },
-            .init("GET", base + "/export", tag: name, "All of them, as import takes them", query: filters) {
-                try await ImportHandlers.export(kind, $0, $1)
-            },
-            .init("GET", base + "/{id}", tag: name, "The latest version") { try await get(kind, $0, $1) },
-            .init("PUT", base + "/{id}", tag: name, "Edit the draft", hasBody: true) { try await edit(kind, $0, $1) },
-            .init("DELETE", base + "/{id}", tag: name, "Delete every version", query: ["reload"], success: 204) {
-                try await delete(kind, $0, $1)
-            },
+            .init(
+                "PUT", base + "/{id}", tag: name, "Edit the draft; null takes a field away", body: schema + "Edit",
+                answer: .one(schema)
+            ) { try await edit(kind, $0, $1) },
+            .init(
+                "DELETE", base + "/{id}", tag: name, "Delete every version", query: ["reload"], answer: .nothing,
+                success: 204
+            ) { try await delete(kind, $0, $1) },
             .init(
                 "PATCH", base + "/{id}/status", tag: name, "Activate the draft, or archive what is active",
-                query: ["dry_run", "reload"], hasBody: true
+                query: ["dry_run", "reload"], body: "StatusChange", answer: .one(schema)
             ) { try await status(kind, $0, $1) },
-            .init("GET", base + "/{id}/versions", tag: name, "Every version, newest first", query: ["limit", "offset"])
-            {
-                try await versions(kind, $0, $1)
-            },
-            .init("POST", base + "/{id}/versions", tag: name, "A new draft from the latest version", success: 201) {
-                try await newVersion(kind, $0, $1)
-            },
+            .init(
+                "GET", base + "/{id}/versions", tag: name, "Every version, newest first", query: ["limit", "offset"],
+                answer: .page(schema)
+            ) { try await versions(kind, $0, $1) },
+            .init(
+                "POST", base + "/{id}/versions", tag: name, "A new draft from the latest version", answer: .one(schema),
+                success: 201
+            ) { try await newVersion(kind, $0, $1) },
             .init(
                 "POST", base + "/{id}/rollback", tag: name, "Bring an earlier version back, live at once",
-                query: ["reload"],
-                hasBody: true
+                query: ["reload"], body: "Rollback", answer: .one(schema)
             ) { try await rollBack(kind, $0, $1) },
         ]
     }

@@ -5,38 +5,55 @@ import Vocabulary
 /// The engine, the catalogue of functions, the audit log, the description of it all.
 enum OperationHandlers {
     static let routes: [AdminRoute] = [
-        .init("GET", "/api/v1/admin/functions", tag: "engine", "The functions tasks can call, with their inputs") {
+        .init(
+            "GET", "/api/v1/admin/functions", tag: "engine", "The functions tasks can call, with their inputs",
+            answer: .one("Functions")
+        ) { api, _ in .data { api.functions.write(into: &$0) } },
+        .init("GET", "/api/v1/admin/engine/status", tag: "engine", "What is loaded", answer: .one("EngineStatus")) {
             api, _ in
-            .data { api.functions.write(into: &$0) }
-        },
-        .init("GET", "/api/v1/admin/engine/status", tag: "engine", "What is loaded") { api, _ in
             .data { write(api.control.status(), into: &$0) }
         },
-        .init("POST", "/api/v1/admin/engine/reload", tag: "engine", "Load the definitions anew") {
-            try await reload($0, $1)
-        },
+        .init(
+            "POST", "/api/v1/admin/engine/reload", tag: "engine", "Load the definitions anew", answer: .one("Reloaded")
+        ) { try await reload($0, $1) },
         .init(
             "GET", "/api/v1/admin/audit-logs", tag: "audit", "Who changed what",
-            query: ["action", "resource_type", "resource_id", "principal", "start_time", "end_time", "limit", "offset"]
+            query: [
+                "action", "resource_type", "resource_id", "principal", "start_time", "end_time", "limit", "offset",
+            ],
+            answer: .plain("AuditPage")
         ) { try await audit($0, $1) },
-        .init("GET", "/api/v1/openapi.json", tag: "operations", "This description", access: .open) { api, _ in
+        .init(
+            "GET", "/api/v1/openapi.json", tag: "operations", "This description", answer: .plain("Anything"),
+            access: .open
+        ) { api, _ in
             AdminResponse(status: 200, body: OpenAPIDocument.bytes(version: api.control.status().version))
         },
     ]
 
     /// What other rooms answer; described here so that the document is whole.
-    static let described: [AdminRoute] = [
-        .init(
-            "POST", "/api/v1/data/{channel}", tag: "data", "Call a channel and wait for its reply", hasBody: true,
-            access: .open, handler: nil),
-        .init(
-            "POST", "/api/v1/data/{channel}/async", tag: "data", "Call a channel; the work is done later",
-            hasBody: true, success: 202, access: .open, handler: nil),
-        .init("GET", "/health", tag: "operations", "How the server is", access: .open, handler: nil),
-        .init("GET", "/healthz", tag: "operations", "Whether the process lives", access: .open, handler: nil),
-        .init("GET", "/readyz", tag: "operations", "Whether it takes traffic", access: .open, handler: nil),
-        .init("GET", "/metrics", tag: "operations", "Metrics for Prometheus", handler: nil),
-    ]
+    static let described: [AdminRoute] =
+        ["GET", "POST", "PUT", "PATCH", "DELETE"].map { method in
+            .init(
+                method, "/api/v1/data/{channel}", tag: "data",
+                "Call a channel by its name or route and wait for its reply",
+                body: method == "GET" || method == "DELETE" ? nil : "Anything", answer: .plain("Reply"), access: .open,
+                handler: nil)
+        } + [
+            .init(
+                "POST", "/api/v1/data/{channel}/async", tag: "data", "Call a channel; the work is done later",
+                body: "Anything", answer: .plain("Accepted"), success: 202, access: .open, handler: nil),
+            .init(
+                "GET", "/health", tag: "operations", "How the server is", answer: .plain("Health"), access: .open,
+                handler: nil),
+            .init(
+                "GET", "/healthz", tag: "operations", "Whether the process lives", answer: .plain("Live"),
+                access: .open, handler: nil),
+            .init(
+                "GET", "/readyz", tag: "operations", "Whether it takes traffic", answer: .plain("Ready"),
+                access: .open, handler: nil),
+            .init("GET", "/metrics", tag: "operations", "Metrics for Prometheus", answer: .text, handler: nil),
+        ]
 
     private static func write(_ status: EngineStatus, into buffer: inout JSONByteBuffer) {
         buffer.append("{\"version\":")

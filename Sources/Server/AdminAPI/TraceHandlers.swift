@@ -9,33 +9,38 @@ enum TraceHandlers {
     ]
 
     static let routes: [AdminRoute] = [
-        .init("GET", "/api/v1/data/traces/{id}", tag: "data", "One trace, with its token", access: .open) {
-            try await read($0, $1)
-        },
-        .init("GET", "/api/v1/admin/traces", tag: "traces", "List traces, newest first", query: filters) {
-            try await list($0, $1)
-        },
-        .init("GET", "/api/v1/admin/traces/{id}", tag: "traces", "One trace with its tasks", access: .open) {
-            try await read($0, $1)
-        },
-        .init("GET", "/api/v1/admin/trace-dlq", tag: "dead letters", "List dead letters", query: filters) {
-            try await dead($0, $1)
-        },
-        .init("GET", "/api/v1/admin/trace-dlq/{id}", tag: "dead letters", "One dead letter with its input") {
-            try await inspect($0, $1)
-        },
-        .init("POST", "/api/v1/admin/trace-dlq/purge", tag: "dead letters", "Delete old dead letters", hasBody: true) {
-            try await purge($0, $1)
-        },
+        .init(
+            "GET", "/api/v1/data/traces/{id}", tag: "data", "One trace, with its token", answer: .plain("Trace"),
+            access: .open
+        ) { try await readForCaller($0, $1) },
+        .init(
+            "GET", "/api/v1/admin/traces", tag: "traces", "List traces, newest first", query: filters,
+            answer: .page("TraceRow")
+        ) { try await list($0, $1) },
+        .init(
+            "GET", "/api/v1/admin/traces/{id}", tag: "traces", "One trace with its tasks", answer: .one("Trace"),
+            access: .open
+        ) { try await read($0, $1) },
+        .init(
+            "GET", "/api/v1/admin/trace-dlq", tag: "dead letters", "List dead letters", query: filters,
+            answer: .page("TraceRow")
+        ) { try await dead($0, $1) },
+        .init(
+            "GET", "/api/v1/admin/trace-dlq/{id}", tag: "dead letters", "One dead letter with its input",
+            answer: .one("DeadLetter")
+        ) { try await inspect($0, $1) },
+        .init(
+            "POST", "/api/v1/admin/trace-dlq/purge", tag: "dead letters", "Delete old dead letters", body: "Purge",
+            answer: .one("Purged")
+        ) { try await purge($0, $1) },
         .init(
             "POST", "/api/v1/admin/trace-dlq/requeue", tag: "dead letters", "Run dead letters again, by filter",
-            hasBody: true
-        ) {
-            try await requeueMany($0, $1)
-        },
-        .init("POST", "/api/v1/admin/trace-dlq/{id}/requeue", tag: "dead letters", "Run one dead letter again") {
-            try await requeue($0, $1)
-        },
+            body: "Requeue", answer: .one("Requeued")
+        ) { try await requeueMany($0, $1) },
+        .init(
+            "POST", "/api/v1/admin/trace-dlq/{id}/requeue", tag: "dead letters", "Run one dead letter again",
+            answer: .one("Requeued")
+        ) { try await requeue($0, $1) },
     ]
 
     private static func identifier(_ text: String) throws(Problem) -> Identifier {
@@ -43,22 +48,40 @@ enum TraceHandlers {
         return id
     }
 
-    /// With the trace's own token, with an admin key, or, where no admin keys are set (loopback only), by anybody.
     private static func read(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        let record = try await find(api, call)
+        return .data(headers: unstored(call)) {
+            TraceDocument.writeDetail(record, isRunning: api.control.isRunning(record.id), into: &$0)
+        }
+    }
+
+    /// The data plane's way to say it: the trace itself, as its other replies are.
+    private static func readForCaller(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        let record = try await find(api, call)
+        var buffer = JSONByteBuffer()
+        TraceDocument.writeDetail(record, isRunning: api.control.isRunning(record.id), into: &buffer)
+        return AdminResponse(status: 200, headers: unstored(call), body: buffer.bytes)
+    }
+
+    /// A token in a query ends up in logs of everything on the way: it works, and clients are told to stop.
+    private static func unstored(_ call: AdminCall) -> [(String, String)] {
+        [("cache-control", "no-store")] + (call.query["token"] == nil ? [] : [("deprecation", "true")])
+    }
+
+    /// With the trace's own token, with an admin key, or, where no admin keys are set (loopback only), by anybody.
+    private static func find(_ api: AdminAPI, _ call: AdminCall) async throws -> TraceRecord {
         let id = try identifier(call.parameters[0])
         let record = try await api.store.trace(id)
-        if let token = call.request.header("x-trace-token") {
+        if let token = call.request.header("x-trace-token") ?? call.query["token"] {
             guard let record, !record.tokenHash.isEmpty, api.tokenMatches(token, record.tokenHash) else {
                 throw Problem(.unauthorized, "This token does not read this trace.")
             }
         } else {
             _ = try api.keys.authenticate(
-                api.keys.value(in: call.request), peer: call.request.peer, at: Stopwatch.nanoseconds())
+                api.keys.value(in: call.request), peer: call.request.client, at: Stopwatch.nanoseconds())
         }
         guard let record else { throw Problem(.notFound, "There is no trace `\(id)`.") }
-        return .data(headers: [("cache-control", "no-store")]) {
-            TraceDocument.writeDetail(record, isRunning: api.control.isRunning(record.id), into: &$0)
-        }
+        return record
     }
 
     private static func filter(_ query: [String: String]) throws(Problem) -> TraceFilter {

@@ -77,7 +77,9 @@ struct ServerParts: Sendable {
             runSettings: runSettings, maxResultBytes: settings.maxResultSizeBytes, meters: meters)
         let door = FrontDoor(
             services: services, operations: operations,
-            administration: AdminBridge(api: api, background: background, platformLimits: limits))
+            administration: AdminBridge(
+                api: api, background: background, platformLimits: limits,
+                clientAddress: ClientAddress(trustedProxies: settings.trustedProxies)))
         listener = HTTPListener(threads: threads, handler: door, limits: Self.httpLimits(settings))
         upkeep = Upkeep(settings: settings, store: store, queue: queue, operations: operations, logger: logger)
     }

@@ -8,15 +8,20 @@ package struct AdminBridge: Sendable {
     private let api: AdminAPI
     private let background: BackgroundRuns
     private let platformLimits: PlatformLimits
+    private let clientAddress: ClientAddress
 
-    package init(api: AdminAPI, background: BackgroundRuns, platformLimits: PlatformLimits) {
+    package init(
+        api: AdminAPI, background: BackgroundRuns, platformLimits: PlatformLimits, clientAddress: ClientAddress
+    ) {
+        self.clientAddress = clientAddress
         self.api = api
         self.background = background
         self.platformLimits = platformLimits
     }
 
     func handle(_ request: HTTPRequest, reply: HTTPReplyHandle) {
-        if let refusal = platformLimits.check(.admin, client: request.peer, at: request.receivedAt) {
+        let client = clientAddress.client(of: request)
+        if let refusal = platformLimits.check(.admin, client: client, at: request.receivedAt) {
             reply.send(Replies.refusal(refusal, requestID: reply.requestID))
             return
         }
@@ -26,7 +31,7 @@ package struct AdminBridge: Sendable {
         }
         let call = AdminRequest(
             method: request.methodName, path: request.path, query: request.query, headers: headers,
-            body: Array(request.body.readableBytesView), peer: request.peer, requestID: reply.requestID)
+            body: Array(request.body.readableBytesView), client: client, requestID: reply.requestID)
         let api = api
         let hasRoom = background.start {
             let answer = await api.respond(to: call)

@@ -7,7 +7,7 @@ import HTTPServing
 package struct ClientAddress: Sendable {
     private let trustedProxies: Set<String>
 
-    init(trustedProxies: [String]) { self.trustedProxies = Set(trustedProxies) }
+    package init(trustedProxies: [String]) { self.trustedProxies = Set(trustedProxies) }
 
     func client(of request: HTTPRequest) -> String {
         guard !trustedProxies.isEmpty, trustedProxies.contains(request.peer) else { return request.peer }

@@ -75,9 +75,10 @@ struct Call: AsyncParsableCommand {
         while true {
             let reply = try await options.connection.send(
                 "GET", "/api/v1/data/traces/\(id)", headers: [("x-trace-token", token)])
-            guard reply.status == 200, let trace = try? OwnedJSON(parsing: reply.body),
-                let data = trace.value.member("data")
-            else { throw ServerFailure(status: reply.status, answer: reply.body) }
+            guard reply.status == 200, let trace = try? OwnedJSON(parsing: reply.body) else {
+                throw ServerFailure(status: reply.status, answer: reply.body)
+            }
+            let data = trace.value
             let status = data.member("status")?.stringValue ?? ""
             if status == "completed" || status == "failed" {
                 Terminal.endProgress()

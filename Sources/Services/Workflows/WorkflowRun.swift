@@ -166,7 +166,8 @@ package final class WorkflowRun {
             }
             let fault = TaskFailure("LOGIC_ERROR", "The condition of \(what()) cannot be evaluated: \(error.type)")
             conditionFault = fault
-            context.log?("warn", fault.message, [("workflow_id", workflow.id), ("request_id", options.origin.requestID)])
+            context.log?(
+                "warn", fault.message, [("workflow_id", workflow.id), ("request_id", options.origin.requestID)])
             return false
         }
     }

@@ -51,6 +51,11 @@ extension RunningWeir {
         try Self.command(arguments, environment: address.merging(environment) { $1 })
     }
 
+    /// A line of a shell, as somebody would type it.
+    func shell(_ line: String) throws -> CommandRun {
+        try Self.command(["-c", line], environment: address, program: URL(fileURLWithPath: "/bin/sh"))
+    }
+
     func start(command arguments: [String]) throws -> RunningCommand {
         let process = Self.process(arguments, environment: address)
         let output = Pipe()
@@ -60,9 +65,10 @@ extension RunningWeir {
     }
 
     static func command(
-        _ arguments: [String], environment: [String: String] = [:], input: String = ""
+        _ arguments: [String], environment: [String: String] = [:], input: String = "", program: URL? = nil
     ) throws -> CommandRun {
         let process = process(arguments, environment: environment)
+        if let program { process.executableURL = program }
         // Files, not pipes: output of any size fits without somebody reading along.
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-cli-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -16,10 +16,10 @@ final class RunningWeir {
         return folder.appendingPathComponent(".build/debug/weir")
     }
 
-    init(_ settings: [String] = []) throws {
+    init(_ settings: [String] = [], arguments more: [String] = []) throws {
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        arguments = settings.flatMap { ["--set", $0] }
+        arguments = settings.flatMap { ["--set", $0] } + more
         try start()
     }
 
@@ -37,7 +37,8 @@ final class RunningWeir {
         process.arguments = ["serve", "--port", "0", "--storage-url", "sqlite:\(folder.path)/weir.db"] + arguments
         let output = Pipe()
         process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
+        try Data().write(to: log)
+        process.standardError = try FileHandle(forWritingTo: log)
         try process.run()
         var text = ""
         while !text.contains("\n") {
@@ -46,6 +47,15 @@ final class RunningWeir {
             text += String(decoding: data, as: UTF8.self)
         }
         port = Int(text.split(separator: "\n")[0].split(separator: ":").last ?? "") ?? 0
+    }
+
+    /// What it wrote to standard error since it was started last.
+    var log: URL { folder.appendingPathComponent("log") }
+    var logLines: [[String: Any]] {
+        let text = (try? String(contentsOf: log, encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").compactMap {
+            try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+        }
     }
 
     func send(signal: Int32) { kill(process.processIdentifier, signal) }

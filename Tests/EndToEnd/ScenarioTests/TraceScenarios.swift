@@ -7,8 +7,8 @@ import Testing
         let deadline = Date().addingTimeInterval(20)
         while Date() < deadline {
             let trace = try client.call("GET", "\(Client.data)/traces/\(id)", headers: headers)
-            let status = trace.data["status"] as? String
-            if status == "completed" || status == "failed" { return trace.data }
+            let status = trace.object["status"] as? String
+            if status == "completed" || status == "failed" { return trace.object }
         }
         throw RunningWeir.Failure("the trace did not end")
     }

@@ -1,0 +1,229 @@
+import Foundation
+import Testing
+
+@Suite struct OperationScenarios {
+    private static let securityHeaders = [
+        "x-content-type-options", "x-frame-options", "content-security-policy", "referrer-policy", "permissions-policy",
+    ]
+
+    @Test func `every reply carries a request id and the security headers, refusals included`() throws {
+        let weir = try RunningWeir(["admin_auth.api_keys=k"])
+        let client = Client(weir.port)
+        let paths = [
+            ("GET", "/health"), ("GET", "/nothing"), ("GET", "\(Client.admin)/workflows"),
+            ("POST", "\(Client.data)/none"), ("POST", "/health"),
+        ]
+
+        for (method, path) in paths {
+            let reply = try client.call(method, path, headers: ["X-Request-ID: mine-7"])
+            #expect(reply.header("x-request-id") == "mine-7", "\(path)")
+            for header in Self.securityHeaders { #expect(reply.header(header) != nil, "\(path): \(header)") }
+            guard reply.status >= 400 else { continue }
+            #expect((reply.object["error"] as? [String: Any])?["request_id"] as? String == "mine-7", "\(path)")
+        }
+        let made = try client.call("GET", "/health").header("x-request-id") ?? ""
+        #expect(UUID(uuidString: made) != nil)
+    }
+
+    @Test func `metrics count what happened, and promtool finds nothing wrong with them`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        try client.deploy(
+            "counted", tasks: Client.map("m", "data.x", "1"),
+            channel: #","config":{"rate_limit":{"requests_per_second":1,"burst":1}}"#)
+        _ = try client.call("POST", "\(Client.data)/counted", "{}")
+        _ = try client.call("POST", "\(Client.data)/counted", "{}")
+        _ = try client.call("POST", "\(Client.data)/unknown", "{}")
+
+        let reply = try client.call("GET", "/metrics")
+        let text = String(decoding: reply.body, as: UTF8.self)
+
+        #expect(text.contains("weir_messages_total{channel=\"counted\",status=\"ok\"} 1\n"))
+        #expect(text.contains("weir_rate_limit_rejections_total{scope=\"channel:counted\"} 1\n"))
+        #expect(text.contains("weir_errors_total{code=\"NOT_FOUND\"} 1\n"))
+        #expect(text.contains("weir_http_requests_total{plane=\"data\",status=\"4xx\"} 2\n"))
+        #expect(text.contains("weir_http_request_duration_seconds_count{plane=\"data\"} 3\n"))
+        #expect(text.contains("weir_engine_reload_duration_seconds_bucket"))
+        let checked = try Self.promtool(text)
+        #expect(checked.isEmpty, "\(checked)")
+    }
+
+    /// What `promtool check metrics` has to say; empty where all is well.
+    private static func promtool(_ text: String) throws -> String {
+        var tools = URL(fileURLWithPath: #filePath)
+        for _ in 0..<4 { tools.deleteLastPathComponent() }
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        let path = (ProcessInfo.processInfo.environment["PATH"] ?? "") + ":\(tools.path)/.build-tools/usr/bin"
+        process.environment = ["PATH": path]
+        process.arguments = ["promtool", "check", "metrics"]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = output
+        try process.run()
+        input.fileHandleForWriting.write(Data(text.utf8))
+        try input.fileHandleForWriting.close()
+        let said = output.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        return String(decoding: said, as: UTF8.self)
+            + (process.terminationStatus == 0 ? "" : "exit \(process.terminationStatus)")
+    }
+
+    @Test func `metrics can be switched off`() throws {
+        let weir = try RunningWeir(["metrics.enabled=false"])
+
+        #expect(try Client(weir.port).call("GET", "/metrics").status == 404)
+    }
+
+    @Test func `limits of the platform and of an endpoint class come before any channel`() throws {
+        let all = try RunningWeir(["rate_limit.enabled=true", "rate_limit.default_rps=1", "rate_limit.default_burst=2"])
+        let client = Client(all.port)
+        let statuses = try (0..<4).map { _ in try client.call("POST", "\(Client.data)/none", "{}").status }
+        #expect(statuses == [404, 404, 404, 404] || statuses.contains(429))
+        let admin = try (0..<4).map { _ in try client.call("GET", "\(Client.admin)/workflows") }
+        let refused = try #require(admin.first { $0.status == 429 })
+        #expect(refused.code == "RATE_LIMITED" && Int(refused.header("retry-after") ?? "") ?? 0 >= 1)
+        #expect(refused.header("ratelimit-limit") != nil && refused.header("ratelimit-remaining") == "0")
+        #expect(try client.call("GET", "/healthz").status == 200)
+
+        let classes = try RunningWeir([
+            "rate_limit.enabled=true", "rate_limit.default_rps=1000", "rate_limit.default_burst=1000",
+            "rate_limit.endpoints.admin_rps=1",
+        ])
+        let other = Client(classes.port)
+        let answers = try (0..<5).map { _ in try other.call("GET", "\(Client.admin)/workflows").status }
+        #expect(answers.first == 200 && answers.last == 429)
+        #expect(try other.call("POST", "\(Client.data)/none", "{}").status == 404)
+    }
+
+    @Test func `behind a trusted proxy the client it names counts, and nobody else's word does`() throws {
+        let settings = ["rate_limit.enabled=true", "rate_limit.default_rps=1", "rate_limit.default_burst=1"]
+        let trusting = try RunningWeir(settings + ["rate_limit.trusted_proxies=127.0.0.1"])
+        let client = Client(trusting.port)
+        func ask(_ client: Client, _ forwarded: String) throws -> Int {
+            try client.call("GET", "\(Client.admin)/workflows", headers: ["X-Forwarded-For: \(forwarded)"]).status
+        }
+
+        #expect(try ask(client, "10.0.0.1") == 200)
+        #expect(try ask(client, "10.0.0.2") == 200)
+        #expect(try ask(client, "10.0.0.1") == 429)
+        #expect(try ask(client, "6.6.6.6, 10.0.0.1") == 429)
+        let weir = try RunningWeir(settings)
+        let direct = Client(weir.port)
+        #expect(try ask(direct, "10.0.0.1") == 200)
+        #expect(try ask(direct, "10.0.0.2") == 429)
+    }
+
+    @Test func `the file, the environment and flags set the server up, the later over the earlier`() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("weir.toml")
+        try "[server]\nport = 1111\nthreads = 3\n[queue]\nworkers = 9\n".write(
+            to: file, atomically: true, encoding: .utf8)
+
+        let shown = try RunningWeir.command(
+            ["config", "print", "-c", file.path, "--port", "3333"],
+            environment: ["WEIR_SERVER__PORT": "2222", "WEIR_SERVER__THREADS": "4"])
+
+        #expect(shown.output.contains("server.port = 3333") && shown.output.contains("server.threads = 4"))
+        #expect(shown.output.contains("queue.workers = 9"))
+    }
+
+    @Test(arguments: [
+        ["--host", "0.0.0.0"], ["--set", "environment=production"], ["--set", "server.nope=1"],
+        ["--set", "queue.workers=0"],
+        ["--storage-url", "mongo://x"], ["-c", "/nowhere/weir.toml"],
+    ])
+    func `a server that would be unsafe or wrong does not start, and says why`(arguments: [String]) throws {
+        let run = try RunningWeir.command(["serve", "--port", "0"] + arguments)
+
+        #expect(run.code == 1, "\(run)")
+        #expect(!run.errors.isEmpty)
+    }
+
+    @Test func `one instance serves the channels it is told to`() throws {
+        let weir = try RunningWeir(["channels.include=orders.*", "channels.exclude=*.old"])
+        let client = Client(weir.port)
+        for name in ["orders.eu", "orders.old", "payments"] {
+            try client.deploy(name, tasks: Client.map("m", "data.x", "1"))
+        }
+
+        #expect(try client.call("POST", "\(Client.data)/orders.eu", "{}").status == 200)
+        #expect(try client.call("POST", "\(Client.data)/orders.old", "{}").status == 404)
+        #expect(try client.call("POST", "\(Client.data)/payments", "{}").status == 404)
+    }
+
+    @Test func `what happened to a request is found by its id and its trace context`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        try client.deploy("inner", tasks: Client.task("l", "log", #"{"message":"inside"}"#))
+        try client.deploy(
+            "logged",
+            tasks: Client.task("l", "log", #"{"message":"here"}"#) + ","
+                + Client.task("c", "channel_call", #"{"channel":"inner"}"#),
+            channel: #","config":{"tracing":{"mode":"sync"}}"#)
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+        let headers = ["traceparent: 00-\(trace)-00f067aa0ba902b7-01", "x-request-id: req-1"]
+
+        _ = try client.call("POST", "\(Client.data)/logged", "{}", headers: headers)
+        let accepted = try client.call("POST", "\(Client.data)/logged/async", "{}", headers: headers)
+        let id = try #require(accepted.object["trace_id"] as? String)
+        let read = try TraceScenarios.wait(client, id)
+        let own = try client.call("POST", "\(Client.data)/logged/async", "{}", headers: ["traceparent: 00-nonsense"])
+        let ownID = try #require(own.object["trace_id"] as? String)
+        let ownTrace = try TraceScenarios.wait(client, ownID)
+        let rows = try client.call("GET", "\(Client.admin)/traces?mode=sync").object["data"] as? [[String: Any]]
+
+        #expect((read["traceparent"] as? String)?.contains(trace) == true)
+        #expect((rows?.first?["traceparent"] as? String)?.contains(trace) == true)
+        #expect((ownTrace["traceparent"] as? String)?.contains(ownID.replacing("-", with: "")) == true)
+        let lines = weir.logLines.compactMap { $0["metadata"] as? [String: String] }.filter { $0["text"] != nil }
+        let mine = lines.filter { $0["request_id"] == "req-1" && $0["trace_id"] == trace }
+        #expect(mine.count { $0["text"] == "here" } == 2 && mine.count { $0["text"] == "inside" } == 2, "\(lines)")
+    }
+
+    @Test func `no route is undescribed, and every described route is there`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        let document = try client.call("GET", "/api/v1/openapi.json").object
+        let paths = try #require(document["paths"] as? [String: [String: [String: Any]]])
+        let schemas = ((document["components"] as? [String: Any])?["schemas"] as? [String: Any]) ?? [:]
+        var names: Set<String> = []
+
+        for (path, methods) in paths {
+            for (method, operation) in methods {
+                let filled = path.replacing("{id}", with: "none").replacing("{channel}", with: "none")
+                let body = operation["requestBody"] == nil ? nil : "{}"
+                let reply = try client.call(method.uppercased(), filled, body)
+                let message = (reply.object["error"] as? [String: Any])?["message"] as? String ?? ""
+                #expect(reply.status != 405 && reply.status < 500, "\(method) \(path): \(reply.status)")
+                #expect(message != "There is nothing at this path.", "\(method) \(path)")
+                let name = operation["operationId"] as? String ?? ""
+                #expect(!name.isEmpty && names.insert(name).inserted, "\(name) stands twice")
+                #expect((operation["summary"] as? String)?.isEmpty == false)
+                let success =
+                    (operation["responses"] as? [String: [String: Any]])?.filter { $0.key != "default" } ?? [:]
+                #expect(
+                    success.count == 1 && (success["204"] != nil || success.first?.value["content"] != nil),
+                    "\(method) \(path)")
+            }
+        }
+        // Methods that a path does not have are refused with the list of those it has, which is the described one.
+        for (path, methods) in paths where path.hasPrefix(Client.admin) {
+            let reply = try client.call("TRACE", path.replacing("{id}", with: "none"))
+            let allowed = Set(
+                (reply.header("allow") ?? "").split(separator: ",").map {
+                    $0.trimmingCharacters(in: .whitespaces).lowercased()
+                })
+            #expect(reply.status == 405 && allowed == Set(methods.keys), "\(path): \(allowed)")
+        }
+        let text = String(
+            decoding: try JSONSerialization.data(withJSONObject: document, options: [.withoutEscapingSlashes]),
+            as: UTF8.self)
+        for reference in text.matches(of: #/"#\/components\/schemas\/([A-Za-z]+)"/#) {
+            #expect(schemas[String(reference.1)] != nil, "there is no schema \(reference.1)")
+        }
+    }
+}

@@ -29,9 +29,11 @@ check: ## What CI checks: format, floors, sizes, warnings
 bench: ## Measure against nginx and write BENCHMARKS.md
 	@scripts/bootstrap --bench
 	@$(SWIFT) build $(RELEASE) --product weir
+	@$(SWIFT) build $(RELEASE) --product LogicBenchmark
+	@$(SWIFT) build $(RELEASE) --product JSONBenchmark
+	@mkdir -p Benchmarks/scratch && g++ -O3 -std=c++17 Benchmarks/json_rival.cpp -lsimdjson -o Benchmarks/scratch/json_rival
+	@python3 -m venv Benchmarks/scratch/venv && Benchmarks/scratch/venv/bin/pip install -q datalogic-py
 	@python3 Benchmarks/run.py
-	@$(SWIFT) build $(RELEASE) --product LogicBenchmark && .build-release/release/LogicBenchmark
-	@python3 -m venv Benchmarks/scratch/venv && Benchmarks/scratch/venv/bin/pip install -q datalogic-py && Benchmarks/scratch/venv/bin/python Benchmarks/logic_rival.py
 
 docs: bootstrap ## Write the OpenAPI file from the routes
 	@$(SWIFT) run weir openapi > api/openapi.json

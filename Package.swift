@@ -101,6 +101,8 @@ let package = Package(
         .executableTarget(
             name: "LogicBenchmark", dependencies: ["JSONLogic", "JSONTree", "Vocabulary"],
             path: "Benchmarks/LogicBenchmark"),
+        .executableTarget(
+            name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
         .testTarget(
             name: "VocabularyTests", dependencies: ["Seeds", "Vocabulary"], path: "Tests/Core/VocabularyTests"),

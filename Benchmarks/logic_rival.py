@@ -27,5 +27,5 @@ def median(measure, value, count):
 for name, rule, data, count in SCENARIOS:
     compiled = rival.Engine().compile(rule)
     handle = rival.DataHandle(json.dumps(data))
-    print(f"datalogic-py {name}: {median(compiled.evaluate_data, handle, count)} ns on parsed data, "
-          f"{median(compiled.evaluate_str, json.dumps(data), count)} ns from text")
+    print(json.dumps({"rule": name, "parsed_ns": median(compiled.evaluate_data, handle, count),
+                      "text_ns": median(compiled.evaluate_str, json.dumps(data), count)}))

@@ -42,5 +42,5 @@ for (name, ruleText, dataText, count) in scenarios {
         }
         return Double(Stopwatch.nanoseconds() - start) / Double(count)
     }
-    print("weir \(name): \(parsed) ns on parsed data, \(text) ns from text")
+    print("{\"rule\":\"\(name)\",\"parsed_ns\":\(parsed),\"text_ns\":\(text)}")
 }

@@ -9,9 +9,15 @@ package final class MetricRegistry: Sendable {
         case histogram(Histogram)
     }
 
+    private struct Series: Sendable {
+        var pairs: [(String, String)]
+        var labels: String
+        var meter: Meter
+    }
+
     private struct State {
         var order: [Catalogue.Metric] = []
-        var series: [String: [(labels: String, meter: Meter)]] = [:]
+        var series: [String: [Series]] = [:]
     }
 
     private let state = Mutex(State())
@@ -53,8 +59,20 @@ package final class MetricRegistry: Sendable {
             if let known = state.series[metric.name]?.first(where: { $0.labels == text }) { return known.meter }
             if state.series[metric.name] == nil { state.order.append(metric) }
             let made = make()
-            state.series[metric.name, default: []].append((text, made))
+            state.series[metric.name, default: []].append(Series(pairs: labels, labels: text, meter: made))
             return made
+        }
+    }
+
+    /// Forgets every series with this label whose value is not among `values`: what was deleted is not counted for ever.
+    /// A series that comes back begins at 0, as after a restart.
+    package func retire(label: String, keeping values: Set<String>) {
+        state.withLock { state in
+            for (name, series) in state.series {
+                state.series[name] = series.filter { each in
+                    each.pairs.first { $0.0 == label }.map { values.contains($0.1) } ?? true
+                }
+            }
         }
     }
 
@@ -78,7 +96,7 @@ package final class MetricRegistry: Sendable {
         var text = ""
         for metric in order {
             text += "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
-            for (labels, meter) in series[metric.name] ?? [] { Self.write(meter, metric.name, labels, to: &text) }
+            for each in series[metric.name] ?? [] { Self.write(each.meter, metric.name, each.labels, to: &text) }
         }
         return Array(text.utf8)
     }

@@ -13,6 +13,7 @@ final class Engine: EngineControl {
     private let builder: SnapshotBuilder
     private let state: ServingState
     private let queue: TraceQueue
+    private let registry: MetricRegistry
     private let reloads: (ok: Counter, failed: Counter)
     private let workflows: Gauge
     private let duration: Histogram
@@ -25,6 +26,7 @@ final class Engine: EngineControl {
         self.builder = builder
         self.state = state
         self.queue = queue
+        self.registry = registry
         reloads = (
             registry.counter(Catalogue.engineReloads, labels: [("status", "ok")]),
             registry.counter(Catalogue.engineReloads, labels: [("status", "error")])
@@ -41,6 +43,9 @@ final class Engine: EngineControl {
             let built = builder.build(book.snapshot, previous: state.current)
             // A slower reload of an older generation must not undo a newer one.
             state.swap(for: built) { $0.generation <= built.generation }
+            let current = state.current
+            let names = Set(current.channels.keys).union(current.quarantined.values.map(\.channel))
+            registry.retire(label: "channel", keeping: names)
             workflows.set(Double(built.workflowCount))
             reloads.ok.increment()
             return status()

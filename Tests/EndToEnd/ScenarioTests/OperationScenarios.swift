@@ -44,6 +44,9 @@ import Testing
         #expect(text.contains("weir_http_requests_total{plane=\"data\",status=\"4xx\"} 2\n"))
         #expect(text.contains("weir_http_request_duration_seconds_count{plane=\"data\"} 3\n"))
         #expect(text.contains("weir_engine_reload_duration_seconds_bucket"))
+        _ = try client.call("DELETE", "\(Client.admin)/channels/counted")
+        let later = String(decoding: try client.call("GET", "/metrics").body, as: UTF8.self)
+        #expect(!later.contains("channel=\"counted\""))
         let checked = try Self.promtool(text)
         #expect(checked.isEmpty, "\(checked)")
     }

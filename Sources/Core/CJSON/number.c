@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "simd.h"
+
 typedef struct cursor {
     uint8_t *at;
 } cursor;
@@ -23,6 +25,12 @@ static locale_t plain_locale(void) {
     return known;
 }
 
+static inline void put_double(weir_json_value *out, double number) {
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    put_value(out, bits, 0, WEIR_JSON_DOUBLE);
+}
+
 static int exact_double(const uint8_t *from, const uint8_t *end, weir_json_value *out) {
     // strtod rounds correctly; the byte behind the number is never one it would go on with.
     locale_t c_locale = plain_locale();
@@ -31,8 +39,7 @@ static int exact_double(const uint8_t *from, const uint8_t *end, weir_json_value
     double number = strtod_l((const char *)from, &stop, c_locale);
     if ((const uint8_t *)stop != end) return WEIR_JSON_BAD_NUMBER;
     if (isinf(number)) return WEIR_JSON_NUMBER_RANGE;
-    memcpy(&out->bits, &number, sizeof number);
-    out->tag = WEIR_JSON_DOUBLE;
+    put_double(out, number);
     return WEIR_JSON_OK;
 }
 
@@ -53,19 +60,15 @@ static inline int read_number(cursor *p, weir_json_value *out) {
     }
     size_t count = (size_t)(p->at - digits);
     if (*p->at >= '0' && *p->at <= '9') return WEIR_JSON_BAD_NUMBER;  // 01
-    *out = (weir_json_value){0};
     if (*p->at != '.' && *p->at != 'e' && *p->at != 'E') {
         bool fits = count < 19 || (count == 19 && mantissa <= (uint64_t)INT64_MAX + negative);
         bool is_minus_zero = negative && *digits == '0';
         if (fits && !is_minus_zero) {
-            out->bits = negative ? 0 - mantissa : mantissa;
-            out->tag = WEIR_JSON_INT;
+            put_value(out, negative ? 0 - mantissa : mantissa, 0, WEIR_JSON_INT);
             return WEIR_JSON_OK;
         }
         if (is_minus_zero) return exact_double(from, p->at, out);
-        out->bits = (uint64_t)(uintptr_t)from;
-        out->count = (uint32_t)(p->at - from);
-        out->tag = WEIR_JSON_BIG;
+        put_value(out, (uint64_t)(uintptr_t)from, (uint32_t)(p->at - from), WEIR_JSON_BIG);
         return WEIR_JSON_OK;
     }
     int exponent = 0;
@@ -93,8 +96,7 @@ static inline int read_number(cursor *p, weir_json_value *out) {
         double number = (double)mantissa;
         number = exponent < 0 ? number / powers[-exponent] : number * powers[exponent];
         if (negative) number = -number;
-        memcpy(&out->bits, &number, sizeof number);
-        out->tag = WEIR_JSON_DOUBLE;
+        put_double(out, number);
         return WEIR_JSON_OK;
     }
     return exact_double(from, p->at, out);

@@ -1,6 +1,5 @@
 // getentropy is not in ISO C.
 #define _DEFAULT_SOURCE
-#include <emmintrin.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,10 +7,11 @@
 
 #include "bytes.h"
 #include "number.h"
+#include "simd.h"
 #include "weir_json.h"
 
-// A single pass over a private copy of the text: containers are gathered on a stack and copied to the arena when they
-// close, strings are unescaped in place. The copy ends in zero bytes, so that looking ahead never leaves it.
+// A single pass over a private copy of the text: every value is pushed on a stack, containers are copied to the arena
+// when they close, strings are unescaped in place. The copy ends in zero bytes, so that looking ahead never leaves it.
 
 typedef struct parser {
     weir_arena *arena;
@@ -26,24 +26,28 @@ typedef struct parser {
     weir_json_value inline_stack[128];
 } parser;
 
-static int parse_value(parser *p, weir_json_value *out);
+/// Reads one value and leaves it on top of the stack.
+static int parse_value(parser *p);
 
 static inline void skip_space(parser *p) {
     while (*p->at == ' ' || *p->at == '\n' || *p->at == '\r' || *p->at == '\t') p->at++;
 }
 
-static bool push(parser *p, weir_json_value value) {
-    if (p->used == p->capacity) {
-        size_t capacity = p->capacity * 2;
-        weir_json_value *grown = p->stack == p->inline_stack ? malloc(capacity * sizeof *grown)
-                                                             : realloc(p->stack, capacity * sizeof *grown);
-        if (!grown) return false;
-        if (p->stack == p->inline_stack) memcpy(grown, p->inline_stack, p->used * sizeof *grown);
-        p->stack = grown;
-        p->capacity = capacity;
-    }
-    p->stack[p->used++] = value;
+static bool grow(parser *p) {
+    size_t capacity = p->capacity * 2;
+    bool was_inline = p->stack == p->inline_stack;
+    weir_json_value *grown = was_inline ? malloc(capacity * sizeof *grown) : realloc(p->stack, capacity * sizeof *grown);
+    if (!grown) return false;
+    if (was_inline) memcpy(grown, p->inline_stack, p->used * sizeof *grown);
+    p->stack = grown;
+    p->capacity = capacity;
     return true;
+}
+
+/// The slot for the next value. It is written where it stays: copying what was just written in parts stalls the processor.
+static inline weir_json_value *slot(parser *p) {
+    if (p->used == p->capacity && !grow(p)) return NULL;
+    return &p->stack[p->used++];
 }
 
 static int utf8_length(const uint8_t *at, const uint8_t *end) {
@@ -99,24 +103,6 @@ static uint8_t *put_utf8(uint8_t *to, uint32_t code) {
     return to;
 }
 
-/// Bytes before the next quote, backslash, control or non-ASCII byte.
-static inline size_t plain_run(const uint8_t *at, size_t length) {
-    size_t done = 0;
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(' ');
-    while (length - done >= 16) {
-        __m128i bytes = _mm_loadu_si128((const __m128i *)(at + done));
-        // Signed: bytes from 0x80 up are negative, so they are less than a space too.
-        __m128i stop = _mm_or_si128(
-            _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash)),
-            _mm_cmplt_epi8(bytes, space));
-        int mask = _mm_movemask_epi8(stop);
-        if (mask) return done + (size_t)__builtin_ctz((unsigned)mask);
-        done += 16;
-    }
-    while (done < length && at[done] >= ' ' && at[done] < 0x80 && at[done] != '"' && at[done] != '\\') done++;
-    return done;
-}
-
 static int parse_escape(parser *p, uint8_t **to) {
     uint8_t kind = p->at[1];
     switch (kind) {
@@ -147,7 +133,7 @@ static int parse_escape(parser *p, uint8_t **to) {
     return WEIR_JSON_OK;
 }
 
-static int parse_string(parser *p, weir_json_value *out) {
+static int parse_string(parser *p) {
     uint8_t *from = ++p->at;
     uint8_t *to = NULL;  // where unescaped bytes go; NULL while nothing has moved
     for (;;) {
@@ -178,35 +164,34 @@ static int parse_string(parser *p, weir_json_value *out) {
     }
     size_t length = (size_t)((to ? to : p->at) - from);
     p->at++;
-    *out = (weir_json_value){.bits = (uint64_t)(uintptr_t)from, .count = (uint32_t)length, .tag = WEIR_JSON_STRING};
+    weir_json_value *out = slot(p);
+    if (!out) return WEIR_JSON_NO_MEMORY;
+    put_value(out, (uint64_t)(uintptr_t)from, (uint32_t)length, WEIR_JSON_STRING);
     return WEIR_JSON_OK;
 }
 
-static int close_container(parser *p, size_t base, uint8_t tag, weir_json_value *out) {
+static int close_container(parser *p, size_t base, uint8_t tag) {
     size_t values = p->used - base;
-    weir_json_header *header = weir_arena_allocate(p->arena, sizeof *header + values * sizeof *out);
+    weir_json_header *header = weir_arena_allocate(p->arena, sizeof *header + values * sizeof(weir_json_value));
     if (!header) return WEIR_JSON_NO_MEMORY;
     *header = (weir_json_header){.capacity = (uint32_t)values, .is_shared = 1};
-    memcpy(header + 1, p->stack + base, values * sizeof *out);
+    copy_values((weir_json_value *)(header + 1), p->stack + base, values);
     p->used = base;
-    *out = (weir_json_value){
-        .bits = (uint64_t)(uintptr_t)(header + 1),
-        .count = (uint32_t)(tag == WEIR_JSON_OBJECT ? values / 2 : values),
-        .tag = tag};
+    weir_json_value *out = slot(p);
+    if (!out) return WEIR_JSON_NO_MEMORY;
+    put_value(out, (uint64_t)(uintptr_t)(header + 1), (uint32_t)(tag == WEIR_JSON_OBJECT ? values / 2 : values), tag);
     return WEIR_JSON_OK;
 }
 
-static int parse_array(parser *p, weir_json_value *out) {
+static int parse_array(parser *p) {
     if (++p->depth > p->max_depth) return WEIR_JSON_TOO_DEEP;
     size_t base = p->used;
     p->at++;
     skip_space(p);
     if (*p->at != ']') {
         for (;;) {
-            weir_json_value element;
-            int result = parse_value(p, &element);
+            int result = parse_value(p);
             if (result) return result;
-            if (!push(p, element)) return WEIR_JSON_NO_MEMORY;
             skip_space(p);
             if (*p->at == ']') break;
             if (*p->at != ',') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
@@ -216,7 +201,7 @@ static int parse_array(parser *p, weir_json_value *out) {
     }
     p->at++;
     p->depth--;
-    return close_container(p, base, WEIR_JSON_ARRAY, out);
+    return close_container(p, base, WEIR_JSON_ARRAY);
 }
 
 /// Drawn once a process: without it, nobody can make names that meet in one slot.
@@ -285,24 +270,22 @@ found:;
     return WEIR_JSON_OK;
 }
 
-static int parse_object(parser *p, weir_json_value *out) {
+static int parse_object(parser *p) {
     if (++p->depth > p->max_depth) return WEIR_JSON_TOO_DEEP;
     size_t base = p->used;
     p->at++;
     skip_space(p);
     if (*p->at != '}') {
         for (;;) {
-            weir_json_value key, member;
             if (*p->at != '"') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
-            int result = parse_string(p, &key);
+            int result = parse_string(p);
             if (result) return result;
             skip_space(p);
             if (*p->at != ':') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
             p->at++;
             skip_space(p);
-            result = parse_value(p, &member);
+            result = parse_value(p);
             if (result) return result;
-            if (!push(p, key) || !push(p, member)) return WEIR_JSON_NO_MEMORY;
             skip_space(p);
             if (*p->at == '}') break;
             if (*p->at != ',') return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
@@ -313,26 +296,33 @@ static int parse_object(parser *p, weir_json_value *out) {
     p->at++;
     p->depth--;
     int result = drop_duplicates(p, base);
-    return result ? result : close_container(p, base, WEIR_JSON_OBJECT, out);
+    return result ? result : close_container(p, base, WEIR_JSON_OBJECT);
 }
 
-static int parse_word(parser *p, const char *word, size_t length, uint8_t tag, weir_json_value *out) {
+static int parse_word(parser *p, const char *word, size_t length, uint8_t tag) {
     if ((size_t)(p->end - p->at) < length || memcmp(p->at, word, length) != 0) return WEIR_JSON_UNEXPECTED;
     p->at += length;
-    *out = (weir_json_value){.tag = tag};
+    weir_json_value *out = slot(p);
+    if (!out) return WEIR_JSON_NO_MEMORY;
+    put_value(out, 0, 0, tag);
     return WEIR_JSON_OK;
 }
 
-static int parse_value(parser *p, weir_json_value *out) {
+static int parse_number(parser *p) {
+    weir_json_value *out = slot(p);
+    return out ? weir_json_parse_number(&p->at, out) : WEIR_JSON_NO_MEMORY;
+}
+
+static int parse_value(parser *p) {
+    // The commonest first: a jump through a table is guessed wrong more often than these.
+    if (*p->at == '"') return parse_string(p);
+    if ((*p->at >= '0' && *p->at <= '9') || *p->at == '-') return parse_number(p);
     switch (*p->at) {
-    case '{': return parse_object(p, out);
-    case '[': return parse_array(p, out);
-    case '"': return parse_string(p, out);
-    case 't': return parse_word(p, "true", 4, WEIR_JSON_TRUE, out);
-    case 'f': return parse_word(p, "false", 5, WEIR_JSON_FALSE, out);
-    case 'n': return parse_word(p, "null", 4, WEIR_JSON_NULL, out);
-    case '-': case '0': case '1': case '2': case '3': case '4': case '5': case '6': case '7': case '8': case '9':
-        return weir_json_parse_number(&p->at, out);
+    case '{': return parse_object(p);
+    case '[': return parse_array(p);
+    case 't': return parse_word(p, "true", 4, WEIR_JSON_TRUE);
+    case 'f': return parse_word(p, "false", 5, WEIR_JSON_FALSE);
+    case 'n': return parse_word(p, "null", 4, WEIR_JSON_NULL);
     default: return p->at >= p->end ? WEIR_JSON_TRUNCATED : WEIR_JSON_UNEXPECTED;
     }
 }
@@ -358,8 +348,9 @@ int weir_json_parse(
     p.stack = p.inline_stack;
     p.capacity = sizeof p.inline_stack / sizeof p.inline_stack[0];
     skip_space(&p);
-    int result = p.at >= p.end ? WEIR_JSON_EMPTY : parse_value(&p, value);
+    int result = p.at >= p.end ? WEIR_JSON_EMPTY : parse_value(&p);
     if (!result) {
+        *value = p.stack[0];
         skip_space(&p);
         if (p.at < p.end) result = WEIR_JSON_TRAILING;
     }
@@ -368,18 +359,4 @@ int weir_json_parse(
     return result;
 }
 
-size_t weir_json_plain_prefix(const uint8_t *bytes, size_t length) {
-    size_t done = 0;
-    const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), last = _mm_set1_epi8(0x1F);
-    while (length - done >= 16) {
-        __m128i each = _mm_loadu_si128((const __m128i *)(bytes + done));
-        __m128i stop = _mm_or_si128(
-            _mm_or_si128(_mm_cmpeq_epi8(each, quote), _mm_cmpeq_epi8(each, backslash)),
-            _mm_cmpeq_epi8(_mm_max_epu8(each, last), last));
-        int mask = _mm_movemask_epi8(stop);
-        if (mask) return done + (size_t)__builtin_ctz((unsigned)mask);
-        done += 16;
-    }
-    while (done < length && bytes[done] >= ' ' && bytes[done] != '"' && bytes[done] != '\\') done++;
-    return done;
-}
+size_t weir_json_plain_prefix(const uint8_t *bytes, size_t length) { return unescaped_run(bytes, length); }

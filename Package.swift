@@ -14,6 +14,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
         .target(name: "CJSON", path: "Sources/Core/CJSON", cSettings: [.unsafeFlags(["-O2"])]),
@@ -29,6 +30,20 @@ let package = Package(
             dependencies: ["JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Core/Telemetry", swiftSettings: swift),
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
+        .target(name: "Outbound", path: "Sources/Ports/Outbound", swiftSettings: swift),
+        .target(
+            name: "Connectors",
+            dependencies: [
+                "Vocabulary", "JSONTree", "Outbound", "Storage", "Telemetry", "Workflows",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], path: "Sources/Services/Connectors", swiftSettings: swift),
+        .target(
+            name: "OutboundHTTPClient",
+            dependencies: [
+                "Outbound", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], path: "Sources/Adapters/OutboundHTTPClient", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
             name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic", "Telemetry"],
@@ -46,13 +61,14 @@ let package = Package(
         .target(
             name: "Channels",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Workflows", "Traces",
+                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Connectors", "Workflows",
+                "Traces",
                 "Definitions",
             ], path: "Sources/Services/Channels", swiftSettings: swift),
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Storage", "Telemetry", "Workflows", "Definitions",
+                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Workflows", "Definitions",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
@@ -80,8 +96,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Workflows", "Traces", "Definitions",
-                "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "OutboundHTTPClient", "Connectors",
+                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
@@ -120,6 +136,10 @@ let package = Package(
         .testTarget(
             name: "WorkflowsTests", dependencies: ["JSONTree", "Vocabulary", "Workflows"],
             path: "Tests/Services/WorkflowsTests", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "ConnectorsTests", dependencies: ["Connectors", "Outbound", "Seeds"],
+            path: "Tests/Services/ConnectorsTests"),
+        .testTarget(name: "OutboundTests", dependencies: ["Outbound"], path: "Tests/Ports/OutboundTests"),
         .testTarget(
             name: "TracesTests", dependencies: ["Storage", "Traces", "Vocabulary"], path: "Tests/Services/TracesTests"),
         .testTarget(

@@ -48,6 +48,15 @@ package enum Catalogue {
         name: "weir_trace_persistence_failures_total", help: "Rows that could not be committed.", kind: .counter)
     package static let traceRetries = Metric(
         name: "weir_trace_dlq_retries_total", help: "Failed async runs by what became of them.", kind: .counter)
+    package static let connectorRequests = Metric(
+        name: "weir_connector_requests_total", help: "Calls through a connector by outcome.", kind: .counter)
+    package static let connectorDuration = Metric(
+        name: "weir_connector_request_duration_seconds", help: "Time of one attempt through a connector.",
+        kind: .histogram)
+    package static let breakerTrips = Metric(
+        name: "weir_circuit_breaker_trips_total", help: "How often a connector's breaker opened.", kind: .counter)
+    package static let breakerRejections = Metric(
+        name: "weir_circuit_breaker_rejections_total", help: "Calls that an open breaker refused.", kind: .counter)
     package static let adminAuthFailures = Metric(
         name: "weir_admin_auth_failures_total", help: "Admin requests without a valid key.", kind: .counter)
     package static let errors = Metric(
@@ -57,6 +66,6 @@ package enum Catalogue {
         buildInfo, httpRequests, httpRequestDuration, messages, messageDuration, rateLimitRejections,
         backpressureRejections, engineReloads, engineReloadDuration, activeWorkflows, traceQueueDepth, traceQueueBytes,
         traceWorkersActive, traceWorkers, traceQueueRejected, traceBatchSize, tracePersistenceFailures, traceRetries,
-        adminAuthFailures, errors,
+        connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, errors,
     ]
 }

@@ -16,7 +16,7 @@ extension Problem.Code {
         case .headersTooLarge: 431
         case .internalError, .engine, .storage, .responseTooLarge: 500
         case .notImplemented: 501
-        case .unavailable: 503
+        case .unavailable, .circuitOpen: 503
         case .timeout: 504
         }
     }

@@ -35,6 +35,7 @@ package struct Problem: Error, Sendable, Equatable {
         case responseTooLarge = "RESPONSE_TOO_LARGE"
         case unavailable = "SERVICE_UNAVAILABLE"
         case timeout = "TIMEOUT"
+        case circuitOpen = "CIRCUIT_OPEN"
         case notImplemented = "NOT_IMPLEMENTED"
     }
 

@@ -4,6 +4,8 @@ package import Vocabulary
 package enum DefinitionKind: String, Sendable, CaseIterable {
     case workflow
     case channel
+    /// Unversioned: one row with version 1, active while it is enabled, archived while it is not.
+    case connector
 }
 
 /// Where a version stands. One draft per id at a time; what was active once is never edited again.

@@ -1,3 +1,4 @@
+package import Connectors
 package import Definitions
 package import JSONTree
 package import Storage
@@ -13,12 +14,14 @@ package struct AdminAPI: Sendable {
     let functions: FunctionCatalogue
     let jsonLimits: JSONLimits
     let maxLoopIterations: Int
+    let secrets: ConnectorSecrets
     let clock: WallClock
     let tokenMatches: @Sendable (_ token: String, _ hash: [UInt8]) -> Bool
 
     package init(
         desk: DefinitionDesk, store: any DurableStore, control: any EngineControl, keys: AdminKeys,
-        functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, clock: WallClock = .system,
+        functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, secrets: ConnectorSecrets,
+        clock: WallClock = .system,
         tokenMatches: @escaping @Sendable (String, [UInt8]) -> Bool
     ) {
         self.desk = desk
@@ -28,12 +31,14 @@ package struct AdminAPI: Sendable {
         self.functions = functions
         self.jsonLimits = jsonLimits
         self.maxLoopIterations = maxLoopIterations
+        self.secrets = secrets
         self.clock = clock
         self.tokenMatches = tokenMatches
     }
 
     static let routes: [AdminRoute] =
-        DefinitionHandlers.routes + ImportHandlers.routes + TraceHandlers.routes + OperationHandlers.routes
+        DefinitionHandlers.routes + ConnectorHandlers.routes + ImportHandlers.routes + TraceHandlers.routes
+        + OperationHandlers.routes
 
     package func respond(to request: AdminRequest) async -> AdminResponse {
         do {

@@ -74,9 +74,10 @@ package final class AdminKeys: Sendable {
 
     package func value(in request: AdminRequest) -> String? { request.header(header) }
 
-    /// Whether this `Authorization` value is a key; for pages that only ask yes or no.
-    package func accepts(_ value: String?) -> Bool {
-        (try? authenticate(value, peer: "", at: Stopwatch.nanoseconds())) != nil  // no is the answer
+    /// Whether this header's value is a key; for pages that only ask yes or no.
+    package func accepts(_ value: String?, peer: String) -> Bool {
+        guard value != nil || keys.isEmpty else { return false }
+        return (try? authenticate(value, peer: peer, at: Stopwatch.nanoseconds())) != nil  // no is the answer
     }
 
     /// In a time that does not depend on where they differ.

@@ -1,3 +1,4 @@
+package import Connectors
 package import Vocabulary
 
 /// A request for the admin API, as it came in.
@@ -48,6 +49,8 @@ package protocol EngineControl: Sendable {
     func reload() async throws(Problem) -> EngineStatus
     func status() -> EngineStatus
     func isRunning(_ trace: Identifier) -> Bool
+    var connectors: ConnectorSet { get }
+    var usesBreakers: Bool { get }
 }
 
 package struct EngineStatus: Sendable {

@@ -1,3 +1,4 @@
+import Connectors
 import Definitions
 import JSONTree
 import Storage
@@ -9,6 +10,7 @@ extension AdminAPI {
     func details(of body: JSONValue, _ kind: DefinitionKind) -> [Problem.Detail] {
         switch kind {
         case .channel: return ChannelDefinition.parse(body).1
+        case .connector: return connectorDetails(of: body)
         case .workflow:
             do throws(Problem) {
                 _ = try CompiledWorkflow.compile(
@@ -20,6 +22,9 @@ extension AdminAPI {
         }
     }
 
+    /// Masks and references stand for texts, so they are checked as texts.
+    func connectorDetails(of body: JSONValue) -> [Problem.Detail] { ConnectorDefinition.parse(body).1 }
+
     func content(_ body: JSONValue, _ kind: DefinitionKind) throws(Problem) -> DefinitionContent {
         let details = details(of: body, kind)
         guard details.isEmpty else {
@@ -30,6 +35,7 @@ extension AdminAPI {
 
     /// Why a version may not go live, judged with the other definitions as they are.
     static func gates(_ record: DefinitionRecord, _ book: DefinitionBook) -> [Problem.Detail] {
+        if record.kind == .workflow { return connectorGates(record, book) }
         guard record.kind == .channel, let body = try? OwnedJSON(parsing: record.body) else { return [] }
         var faults: [Problem.Detail] = []
         if let workflow = body.value.member("workflow_id")?.stringValue {
@@ -58,6 +64,20 @@ extension AdminAPI {
             }
         }
         return faults
+    }
+
+    /// Connectors that its tasks name and that are not there, or not of the kind the function needs.
+    private static func connectorGates(_ record: DefinitionRecord, _ book: DefinitionBook) -> [Problem.Detail] {
+        guard let body = try? OwnedJSON(parsing: record.body),
+            let workflow = try? CompiledWorkflow.compile(
+                body.value, id: record.id, version: record.version, functions: .builtIn, maxLoopIterations: .max)
+        else { return [] }  // compiled when it was saved
+        let known = Set(book.latest(.connector).filter { $0.status == .active }.map(DefinitionContent.name(of:)))
+        return workflow.usedConnectors.filter { !known.contains($0.connector) }.map { used in
+            .init(
+                "tasks", .notFound, "There is no enabled connector `\(used.connector)`, which \(used.function) needs.",
+                got: used.connector)
+        }
     }
 
     /// A route without the names of its parameters.

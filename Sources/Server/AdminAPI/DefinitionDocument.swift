@@ -6,6 +6,7 @@ import Vocabulary
 /// How a version of a definition is shown.
 enum DefinitionDocument {
     static func write(_ record: DefinitionRecord, into buffer: inout JSONByteBuffer) {
+        guard record.kind != .connector else { return ConnectorDocument.write(record, nil, into: &buffer) }
         buffer.append(record.kind == .workflow ? "{\"workflow_id\":" : "{\"channel_id\":")
         JSONWriter.write(record.id, into: &buffer)
         buffer.append(",\"version\":")

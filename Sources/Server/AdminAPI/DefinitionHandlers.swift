@@ -293,7 +293,16 @@ enum DefinitionHandlers {
         let compiled = try CompiledWorkflow.compile(
             body.value, id: record.id, version: record.version, functions: api.functions)
         return .data { buffer in
-            buffer.append("{\"connectors\":[],\"channel_calls\":[")
+            buffer.append("{\"connectors\":[")
+            for (place, used) in compiled.usedConnectors.enumerated() {
+                if place > 0 { buffer.append(",") }
+                buffer.append("{\"connector\":")
+                JSONWriter.write(used.connector, into: &buffer)
+                buffer.append(",\"function\":")
+                JSONWriter.write(used.function, into: &buffer)
+                buffer.append("}")
+            }
+            buffer.append("],\"channel_calls\":[")
             for (place, name) in compiled.calledChannels.enumerated() {
                 if place > 0 { buffer.append(",") }
                 JSONWriter.write(name, into: &buffer)

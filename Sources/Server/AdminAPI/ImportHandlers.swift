@@ -10,19 +10,37 @@ enum ImportHandlers {
     private static let mostItems = 1000
 
     /// `{"valid","errors","warnings"}` under `data`.
-    static func verdict(_ details: [Problem.Detail]) -> AdminResponse {
+    static func verdict(_ details: [Problem.Detail], warnings: [Problem.Detail] = []) -> AdminResponse {
         .data { buffer in
             buffer.append(details.isEmpty ? "{\"valid\":true,\"errors\":[" : "{\"valid\":false,\"errors\":[")
             for (place, detail) in details.enumerated() {
                 if place > 0 { buffer.append(",") }
                 detail.write(into: &buffer)
             }
-            buffer.append("],\"warnings\":[]}")
+            buffer.append("],\"warnings\":[")
+            for (place, detail) in warnings.enumerated() {
+                if place > 0 { buffer.append(",") }
+                detail.write(into: &buffer)
+            }
+            buffer.append("]}")
         }
     }
 
+    /// What would keep it from going live now, and may be there by then.
+    private static func warnings(
+        _ kind: DefinitionKind, _ api: AdminAPI, _ body: JSONValue
+    ) async throws(Problem) -> [Problem.Detail] {
+        guard kind == .workflow, body.isObject else { return [] }
+        let content = DefinitionContent(body, kind: kind)
+        let now = api.clock.now()
+        let record = DefinitionRecord(
+            kind: kind, id: "", version: 1, status: .draft, body: content.body, contentHash: content.hash,
+            createdAt: now, updatedAt: now)
+        return AdminAPI.gates(record, try await api.desk.book())
+    }
+
     static func validate(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
-        verdict(api.details(of: call.body, kind))
+        verdict(api.details(of: call.body, kind), warnings: try await warnings(kind, api, call.body))
     }
 
     static func export(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {

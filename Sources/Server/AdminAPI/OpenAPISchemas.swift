@@ -2,6 +2,34 @@
 enum OpenAPISchemas {
     static let json = #"""
         {
+        "ConnectorEdit":{"type":"object","properties":{"name":{"type":"string","minLength":1,"maxLength":255},\#
+        "description":{"type":["string","null"]},"connector_type":{"type":"string","enum":["http"]},\#
+        "config":{"type":"object","required":["url"],"properties":{"type":{"type":"string"},"url":{"type":"string"},\#
+        "headers":{"type":"object","additionalProperties":{"type":"string"}},"query_params":{"type":"object",\#
+        "additionalProperties":{"type":"string"}},"auth":{"type":"object","required":["type"],\#
+        "properties":{"type":{"type":"string","enum":["bearer","basic","apikey"]},"token":{"type":"string"},\#
+        "username":{"type":"string"},"password":{"type":"string"},"header":{"type":"string"},"key":{"type":"string"}}},\#
+        "retry":{"type":"object","properties":{"max_retries":{"type":"integer","minimum":0,"maximum":16},\#
+        "retry_delay_ms":{"type":"integer","minimum":1}}},"retry_non_idempotent":{"type":"boolean"},\#
+        "max_response_size":{"type":"integer","minimum":1},"allow_private_urls":{"type":"boolean"},\#
+        "operations":{"type":"object","properties":{"methods":{"type":"array","items":{"type":"string"}}}}}},\#
+        "enabled":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"}}}},
+        "ConnectorDraft":{"allOf":[{"$ref":"#/components/schemas/ConnectorEdit"},{"type":"object","required":["name",\#
+        "connector_type","config"],"properties":{"id":{"type":"string"}}}]},
+        "Connector":{"type":"object","required":["id","name","connector_type","config","enabled","load_status"],\#
+        "properties":{"id":{"type":"string"},"name":{"type":"string"},"description":{"type":["string","null"]},\#
+        "connector_type":{"type":"string"},"config":{"type":"object","description":"Secrets are shown as ******."},\#
+        "enabled":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"}},"content_hash":{"type":"string"},\#
+        "created_at":{"type":"string","format":"date-time"},"updated_at":{"type":"string","format":"date-time"},\#
+        "load_status":{"type":"string","enum":["loaded","failed","disabled"]},"load_error":{"type":"string"},\#
+        "load_error_stage":{"type":"string"}}},
+        "Breakers":{"type":"object","required":["enabled","breakers"],"properties":{"enabled":{"type":"boolean"},\#
+        "breakers":{"type":"object","additionalProperties":{"type":"string","enum":["closed","open","half_open"]}}}},
+        "BreakerReset":{"type":"object","required":["reset","key"],"properties":{"reset":{"type":"boolean"},\#
+        "key":{"type":"string"}}},
+        "Probe":{"type":"object","required":["reachable","supported","connector_type"],\#
+        "properties":{"reachable":{"type":"boolean"},"supported":{"type":"boolean"},"connector_type":{"type":"string"},\#
+        "probe":{"type":"string"},"error":{"type":"string"}}},
         "Anything":{"description":"Any JSON."},
         "Problem":{"type":"object","required":["error"],"properties":{"error":{"type":"object","required":["code",\#
         "message","request_id"],"properties":{"code":{"type":"string","description":"Stable: switch on it."},\#
@@ -78,7 +106,7 @@ enum OpenAPISchemas {
         "properties":{"matched":{"type":"boolean"},"trace":{"$ref":"#/components/schemas/TaskTrace"},\#
         "output":{"type":"object"},"errors":{"type":"array","items":{"$ref":"#/components/schemas/RunError"}}}},
         "Dependencies":{"type":"object","required":["connectors","channel_calls"],\#
-        "properties":{"connectors":{"type":"array","items":{"type":"string"}},"channel_calls":{"type":"array",\#
+        "properties":{"connectors":{"type":"array","items":{"type":"object"}},"channel_calls":{"type":"array",\#
         "items":{"type":"string"}}}},
         "ImportReport":{"type":"object","required":["dry_run","imported","failed","errors","results"],\#
         "properties":{"dry_run":{"type":"boolean"},"imported":{"type":"integer"},"failed":{"type":"integer"},\#

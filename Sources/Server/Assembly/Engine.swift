@@ -1,5 +1,6 @@
 import AdminAPI
 import Channels
+import Connectors
 import Definitions
 import Storage
 import Synchronization
@@ -17,11 +18,15 @@ final class Engine: EngineControl {
     private let reloads: (ok: Counter, failed: Counter)
     private let workflows: Gauge
     private let duration: Histogram
+    let usesBreakers: Bool
     private let startedAt = Stopwatch.nanoseconds()
 
     init(
-        desk: DefinitionDesk, builder: SnapshotBuilder, state: ServingState, queue: TraceQueue, registry: MetricRegistry
+        desk: DefinitionDesk, builder: SnapshotBuilder, state: ServingState, queue: TraceQueue,
+        registry: MetricRegistry,
+        usesBreakers: Bool
     ) {
+        self.usesBreakers = usesBreakers
         self.desk = desk
         self.builder = builder
         self.state = state
@@ -46,6 +51,7 @@ final class Engine: EngineControl {
             let current = state.current
             let names = Set(current.channels.keys).union(current.quarantined.values.map(\.channel))
             registry.retire(label: "channel", keeping: names)
+            registry.retire(label: "connector", keeping: current.connectors.names)
             workflows.set(Double(built.workflowCount))
             reloads.ok.increment()
             return status()
@@ -63,6 +69,8 @@ final class Engine: EngineControl {
             workflowCount: snapshot.workflowCount, channels: snapshot.channels.keys.sorted(),
             issues: snapshot.quarantined.values.map { ($0.channelID, $0.workflowID, $0.message) })
     }
+
+    var connectors: ConnectorSet { state.current.connectors }
 
     func isRunning(_ trace: Identifier) -> Bool { queue.isRunning(trace) }
 }

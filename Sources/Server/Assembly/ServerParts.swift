@@ -1,12 +1,14 @@
 import AdminAPI
 import Channels
 import Configuring
+import Connectors
 import Definitions
 import Glibc
 import HTTPAPI
 import HTTPServing
 import JSONTree
 import Logging
+import OutboundHTTPClient
 import Storage
 import Synchronization
 import Telemetry
@@ -28,8 +30,9 @@ struct ServerParts: Sendable {
     let queue: TraceQueue
     let background: BackgroundRuns
     let upkeep: Upkeep
+    private let outbound: HTTPClientOutbound
 
-    init(settings: Settings, store: any DurableStore, logger: Logger) {
+    init(settings: Settings, store: any DurableStore, secrets: ConnectorSecrets, logger: Logger) {
         self.settings = settings
         self.store = store
         self.logger = logger
@@ -54,23 +57,33 @@ struct ServerParts: Sendable {
                 state: state, settings: runSettings, jsonLimits: jsonLimits,
                 maxResultBytes: settings.maxResultSizeBytes),
             observe: Observers.queue(registry, logger))
+        outbound = HTTPClientOutbound()
+        let connectors = ConnectorSet.Builder(
+            secrets: secrets, outbound: outbound,
+            breaker: .init(
+                isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
+                recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)
         let builder = SnapshotBuilder(
             functions: functions, registry: registry, include: settings.channelsInclude,
-            exclude: settings.channelsExclude)
-        engine = Engine(desk: desk, builder: builder, state: state, queue: queue, registry: registry)
+            exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
+            connectors: connectors)
+        engine = Engine(
+            desk: desk, builder: builder, state: state, queue: queue, registry: registry,
+            usesBreakers: settings.breakerEnabled)
         let authFailures = registry.counter(Catalogue.adminAuthFailures)
         let keys = AdminKeys(
             keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader,
             failed: { authFailures.increment() })
         let meters = RequestMeters(registry: registry)
-        let mayRead: (@Sendable (String?) -> Bool)? = settings.metricsEnabled ? { @Sendable in keys.accepts($0) } : nil
         operations = Operations(
             state: state, queue: queue, registry: registry, version: WeirServer.version,
-            gauges: Observers.gauges(registry, queue), maySeeMetrics: mayRead)
+            gauges: Observers.gauges(registry, queue), servesMetrics: settings.metricsEnabled,
+            adminHeader: settings.adminHeader, maySeeDetails: { keys.accepts($0, peer: $1) })
         let limits = Self.platformLimits(settings, registry)
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
-            maxLoopIterations: settings.maxLoopIterations, tokenMatches: { TraceToken.matches($0, $1) })
+            maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
+            tokenMatches: { TraceToken.matches($0, $1) })
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             trustedProxies: settings.trustedProxies, jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader,
@@ -166,5 +179,6 @@ struct ServerParts: Sendable {
             await group.waitForAll()
         }
         await listener.shutDown()
+        await outbound.shutDown()
     }
 }

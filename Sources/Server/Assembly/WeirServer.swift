@@ -28,7 +28,8 @@ package enum WeirServer {
         started: @Sendable (Int) -> Void = { _ in }
     ) async throws {
         let store = try await openStore(settings.storageURL)
-        let parts = ServerParts(settings: settings, store: store, logger: logger)
+        let secrets = try SecretKey.secrets(settings)
+        let parts = ServerParts(settings: settings, store: store, secrets: secrets, logger: logger)
         if !definitions.isEmpty {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions)
         }

@@ -49,6 +49,19 @@ struct SettingKey: Sendable {
             "ingest.max_payload_size", .number(\.maxPayloadSize, 1024...(1 << 30)), "Bytes of a data request's body."),
         .init("ingest.max_json_depth", .number(\.maxJSONDepth, 4...512), "Arrays and objects inside one another."),
         .init(
+            "storage.connector_encryption_key", .text(\.connectorEncryptionKey, choices: []),
+            "64 hex digits that seal the connectors' secrets; made and kept beside the database where none is set.",
+            isSecret: true),
+        .init(
+            "engine.circuit_breaker.enabled", .flag(\.breakerEnabled),
+            "Stop calling what does not answer, by channel and connector."),
+        .init(
+            "engine.circuit_breaker.failure_threshold", .number(\.breakerThreshold, 1...10_000),
+            "Failures in a row that open a breaker."),
+        .init(
+            "engine.circuit_breaker.recovery_timeout_secs", .number(\.breakerRecoverySeconds, 1...86_400),
+            "How long it stays open before one call is let through."),
+        .init(
             "engine.max_loop_iterations", .number(\.maxLoopIterations, 1...1_000_000),
             "The ceiling of a workflow's loop.max."),
         .init(

@@ -12,6 +12,10 @@ package struct Settings: Sendable, Equatable {
     package var storageURL = "sqlite:weir.db"
     package var maxPayloadSize = 1 << 20
     package var maxJSONDepth = 128
+    package var connectorEncryptionKey = ""
+    package var breakerEnabled = true
+    package var breakerThreshold = 5
+    package var breakerRecoverySeconds = 30
     package var maxLoopIterations = 10_000
     package var maxChannelCallDepth = 10
     package var channelCallTimeoutMilliseconds = 30_000

@@ -77,6 +77,10 @@ package enum SettingsReader {
             throw SettingsError(
                 "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
+        let key = settings.connectorEncryptionKey
+        guard key.isEmpty || key.utf8.count == 64 && key.allSatisfy(\.isHexDigit) else {
+            throw SettingsError("storage.connector_encryption_key must be 64 hex digits.")
+        }
         let isFile = settings.storageURL.hasPrefix("sqlite:") && settings.storageURL.utf8.count > 7
         guard isFile || settings.storageURL == "memory:" else {
             throw SettingsError(

@@ -18,22 +18,28 @@ package final class Operations: Sendable {
     private let isReady = Atomic<Bool>(false)
     private let isStorageUp = Atomic<Bool>(true)
     private let gauges: @Sendable () -> Void
-    private let maySeeMetrics: (@Sendable (_ authorization: String?) -> Bool)?
+    private let servesMetrics: Bool
+    private let adminHeader: String
+    private let maySeeDetails: @Sendable (_ key: String?, _ peer: String) -> Bool
 
     /// - Parameters:
     ///   - gauges: brings gauges up to date before they are written.
-    ///   - maySeeMetrics: whether a caller with this `Authorization` header may read `/metrics`; nil where they are
-    ///     not served at all.
+    ///   - servesMetrics: whether `/metrics` is there at all.
+    ///   - adminHeader: the header that carries an admin key.
+    ///   - maySeeDetails: whether a caller with this key, from this address, may read metrics, and names in `/health`.
     package init(
         state: ServingState, queue: TraceQueue, registry: MetricRegistry, version: String,
-        gauges: @escaping @Sendable () -> Void, maySeeMetrics: (@Sendable (String?) -> Bool)?
+        gauges: @escaping @Sendable () -> Void, servesMetrics: Bool,
+        adminHeader: String, maySeeDetails: @escaping @Sendable (String?, String) -> Bool
     ) {
         self.state = state
         self.queue = queue
         self.registry = registry
         self.version = version
         self.gauges = gauges
-        self.maySeeMetrics = maySeeMetrics
+        self.servesMetrics = servesMetrics
+        self.adminHeader = adminHeader.lowercased()
+        self.maySeeDetails = maySeeDetails
     }
 
     /// Ready to take traffic; goes back first when the server is asked to stop.
@@ -50,11 +56,15 @@ package final class Operations: Sendable {
             return
         }
         switch path {
-        case "/health": reply.send(health())
+        case "/health": reply.send(health(showsDetails: maySee(request)))
         case "/healthz": reply.send(Self.json(200, "{\"status\":\"ok\"}"))
         case "/readyz": reply.send(readiness())
         default: reply.send(metrics(request, reply))
         }
+    }
+
+    private func maySee(_ request: HTTPRequest) -> Bool {
+        maySeeDetails(request.headerValue(adminHeader), request.peer)
     }
 
     private static func json(_ status: UInt16, _ body: String) -> HTTPResponse {
@@ -72,7 +82,8 @@ package final class Operations: Sendable {
             """)
     }
 
-    private func health() -> HTTPResponse {
+    /// - Parameter showsDetails: whether names of channels and reasons are for the caller's eyes.
+    private func health(showsDetails: Bool) -> HTTPResponse {
         let storage = isStorageUp.load(ordering: .relaxed)
         let snapshot = state.current
         let isDegraded = !storage || !snapshot.quarantined.isEmpty
@@ -90,7 +101,8 @@ package final class Operations: Sendable {
             snapshot.quarantined.isEmpty
                 ? ",\"engine\":\"ok\",\"channels\":\"ok\"}" : ",\"engine\":\"ok\",\"channels\":\"degraded\"}")
         body.append(",\"quarantined_channels\":[")
-        for (place, issue) in snapshot.quarantined.values.sorted(by: { $0.channel < $1.channel }).enumerated() {
+        let issues = showsDetails ? Array(snapshot.quarantined.values) : []
+        for (place, issue) in issues.sorted(by: { $0.channel < $1.channel }).enumerated() {
             if place > 0 { body.append(",") }
             body.append("{\"channel\":")
             JSONWriter.write(issue.channel, into: &body)
@@ -111,11 +123,11 @@ package final class Operations: Sendable {
     }
 
     private func metrics(_ request: HTTPRequest, _ reply: HTTPReplyHandle) -> HTTPResponse {
-        guard let maySeeMetrics else {
+        guard servesMetrics else {
             return Replies.problem(
                 Problem(.notFound, "The metrics are switched off (metrics.enabled)."), requestID: reply.requestID)
         }
-        guard maySeeMetrics(request.header("authorization")) else {
+        guard maySee(request) else {
             return Replies.problem(
                 Problem(.unauthorized, "The metrics need an admin key."), requestID: reply.requestID,
                 headers: [("www-authenticate", "Bearer")])

@@ -24,10 +24,11 @@ struct SyncCall {
         let now = services.clock.now()
         let id = loop.makeIdentifier(at: now)
         let origin = RunOrigin(run: id, requestID: intake.requestID, traceparent: intake.traceparent)
-        let options = settings.options(
+        var options = settings.options(
             startedAt: intake.receivedAt, timeoutMilliseconds: timeout, tracing: tracing,
             caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
             chain: [channel.name], origin: origin)
+        options.connectors = snapshot.connectors
         let run = try ChannelRun(
             channel: channel, workflow: channel.workflow(bucket: bucket), payload: intake.payload,
             metadata: intake.metadata, arena: intake.arena, options: options, startedAt: intake.receivedAt)

@@ -45,10 +45,11 @@ package struct ChannelCaller: ChannelCalling {
             : channel.definition.config.timeoutMilliseconds ?? settings.callTimeoutMilliseconds
         var tracing = channel.definition.config.tracing
         tracing.mode = .off
-        let options = settings.options(
+        var options = settings.options(
             startedAt: now, timeoutMilliseconds: timeout, tracing: tracing,
             caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
             chain: call.chain + [channel.name], origin: origin)
+        options.connectors = snapshot.connectors
         let bucket = channel.workflows.count > 1 ? Int.random(in: 0..<100) : 0
         return .run(channel.workflow(bucket: bucket), options, release: { channel.returnPermit() })
     }

@@ -1,3 +1,4 @@
+package import Connectors
 package import Vocabulary
 
 /// Everything that is served, compiled: made once for each reload, never changed, kept by each request to its end.
@@ -7,6 +8,7 @@ package final class ServingSnapshot: Sendable {
     /// Channels that could not be built: name to reason. They answer 503; the others are not touched.
     package let quarantined: [String: LoadIssue]
     package let workflowCount: Int
+    package let connectors: ConnectorSet
     private let routes: RouteTable<Entry>
 
     private enum Entry: Sendable {
@@ -15,8 +17,10 @@ package final class ServingSnapshot: Sendable {
     }
 
     package init(
-        generation: Int64, channels: [ServedChannel], quarantined: [LoadIssue], workflowCount: Int
+        generation: Int64, channels: [ServedChannel], quarantined: [LoadIssue], workflowCount: Int,
+        connectors: ConnectorSet
     ) {
+        self.connectors = connectors
         self.generation = generation
         self.workflowCount = workflowCount
         self.channels = Dictionary(channels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -38,7 +42,8 @@ package final class ServingSnapshot: Sendable {
                 })
     }
 
-    package static let empty = ServingSnapshot(generation: -1, channels: [], quarantined: [], workflowCount: 0)
+    package static let empty = ServingSnapshot(
+        generation: -1, channels: [], quarantined: [], workflowCount: 0, connectors: .empty)
 
     /// The channel of a data path: by route pattern first, then a single segment as a channel's name.
     ///

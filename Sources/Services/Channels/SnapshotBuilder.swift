@@ -1,3 +1,4 @@
+package import Connectors
 import Definitions
 import JSONTree
 package import Storage
@@ -12,10 +13,15 @@ package struct SnapshotBuilder: Sendable {
     /// Names of channels this instance serves; globs with `*`.
     private let include: [String]
     private let exclude: [String]
+    private let maxLoopIterations: Int
+    private let connectors: ConnectorSet.Builder
 
     package init(
-        functions: FunctionCatalogue, registry: MetricRegistry, include: [String] = [], exclude: [String] = []
+        functions: FunctionCatalogue, registry: MetricRegistry, include: [String] = [], exclude: [String] = [],
+        maxLoopIterations: Int = 10_000, connectors: ConnectorSet.Builder
     ) {
+        self.connectors = connectors
+        self.maxLoopIterations = maxLoopIterations
         self.functions = functions
         self.registry = registry
         self.include = include
@@ -36,7 +42,8 @@ package struct SnapshotBuilder: Sendable {
             }
         }
         return ServingSnapshot(
-            generation: stored.generation, channels: served, quarantined: quarantined, workflowCount: workflows.count)
+            generation: stored.generation, channels: served, quarantined: quarantined, workflowCount: workflows.count,
+            connectors: connectors.build(stored.records, previous: previous.connectors))
     }
 
     private func channel(
@@ -88,7 +95,8 @@ package struct SnapshotBuilder: Sendable {
             }
             do throws(Problem) {
                 let workflow = try CompiledWorkflow.compile(
-                    body.value, id: record.id, version: record.version, functions: functions)
+                    body.value, id: record.id, version: record.version, functions: functions,
+                    maxLoopIterations: maxLoopIterations)
                 versions.append((workflow, record.rolloutPercentage))
             } catch {
                 let first = error.details.first.map { " \($0.path): \($0.message)" } ?? ""

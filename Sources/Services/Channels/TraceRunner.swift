@@ -54,6 +54,7 @@ package final class TraceRunner: TraceRunning {
             caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
             chain: [channel.name], origin: origin)
         options.attempt = attempt
+        options.connectors = snapshot.connectors
         let sticky = message.member("sticky_bucket")?.intValue.map { Int($0) }
         let bucket = sticky ?? Int.random(in: 0..<100)
         while true {

@@ -34,7 +34,8 @@ package struct ChannelDefinition: Sendable {
         if let pattern, let fault = RoutePattern.fault(in: pattern) {
             reader.report(.init("route_pattern", .invalid, fault, got: pattern))
         }
-        for name in ["topic", "consumer_group", "transport_config"] where reader.field(name) != nil {
+        for name in ["topic", "consumer_group", "transport_config"] {
+            guard let given = reader.field(name), !(given.isObject && given.count == 0) else { continue }
             reader.report(.init(name, .invalid, "Channels of the protocols rest and http have no \(name)."))
         }
         let priority = reader.integer("priority", in: -1_000_000...1_000_000) ?? 0

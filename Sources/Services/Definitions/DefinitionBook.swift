@@ -69,6 +69,26 @@ package struct DefinitionBook: Sendable {
         return DefinitionChange(puts: [record])
     }
 
+    package func createConnector(
+        id: String, content: DefinitionContent, isEnabled: Bool, at now: Timestamp
+    ) throws(Problem) -> DefinitionChange {
+        guard latest(.connector, id) == nil else { throw Problem(.conflict, "There is a connector `\(id)` already.") }
+        try checkName(.connector, id, content)
+        return DefinitionChange(puts: [
+            content.record(.connector, id: id, version: 1, status: isEnabled ? .active : .archived, at: now)
+        ])
+    }
+
+    package func replaceConnector(
+        id: String, content: DefinitionContent, isEnabled: Bool, at now: Timestamp
+    ) throws(Problem) -> DefinitionChange {
+        guard let stored = latest(.connector, id) else { throw Self.unknown(.connector, id) }
+        try checkName(.connector, id, content)
+        var record = content.record(.connector, id: id, version: 1, status: isEnabled ? .active : .archived, at: now)
+        record.createdAt = stored.createdAt
+        return DefinitionChange(puts: [record])
+    }
+
     package func delete(_ kind: DefinitionKind, id: String) throws(Problem) -> DefinitionChange {
         guard latest(kind, id) != nil else { throw Self.unknown(kind, id) }
         return DefinitionChange(removals: [.init(kind: kind, id: id)])
@@ -157,12 +177,12 @@ package struct DefinitionBook: Sendable {
         return record
     }
 
-    /// Channels are called by name, so no two may share one.
+    /// Channels and connectors are called by name, so no two may share one.
     private func checkName(_ kind: DefinitionKind, _ id: String, _ content: DefinitionContent) throws(Problem) {
-        guard kind == .channel else { return }
-        for other in latest(.channel) where other.id != id {
+        guard kind != .workflow else { return }
+        for other in latest(kind) where other.id != id {
             if DefinitionContent.name(of: other) == content.name {
-                throw Problem(.conflict, "The channel `\(other.id)` has the name `\(content.name)` already.")
+                throw Problem(.conflict, "The \(kind.rawValue) `\(other.id)` has the name `\(content.name)` already.")
             }
         }
     }

@@ -15,6 +15,7 @@ package struct DefinitionContent: Sendable, Equatable {
             switch kind {
             case .workflow:
                 ["name", "description", "priority", "condition", "tasks", "tags", "continue_on_error", "loop"]
+            case .connector: ["name", "description", "connector_type", "config", "tags"]
             case .channel:
                 [
                     "name", "description", "channel_type", "protocol", "methods", "route_pattern", "workflow_id",
@@ -73,7 +74,7 @@ package struct DefinitionContent: Sendable, Equatable {
             updatedAt: now)
     }
 
-    static func name(of record: DefinitionRecord) -> String {
+    package static func name(of record: DefinitionRecord) -> String {
         let body = try? OwnedJSON(parsing: record.body)  // stored bodies are JSON
         return body?.read { $0.member("name")?.stringValue } ?? ""
     }

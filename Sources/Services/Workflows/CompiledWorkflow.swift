@@ -8,9 +8,15 @@ package final class CompiledWorkflow: Sendable {
     package let name: String
     /// The channels that `channel_call` tasks name outright.
     package let calledChannels: [String]
+    /// The connectors its tasks name, with the function that does.
+    package let usedConnectors: [(connector: String, function: String)]
     let plan: WorkflowPlan
 
-    private init(id: String, version: Int, name: String, calledChannels: [String], plan: WorkflowPlan) {
+    private init(
+        id: String, version: Int, name: String, calledChannels: [String],
+        usedConnectors: [(connector: String, function: String)], plan: WorkflowPlan
+    ) {
+        self.usedConnectors = usedConnectors
         self.id = id
         self.version = version
         self.name = name
@@ -29,6 +35,6 @@ package final class CompiledWorkflow: Sendable {
         }
         return CompiledWorkflow(
             id: id, version: version, name: body.member("name")?.stringValue ?? id,
-            calledChannels: parser.calledChannels, plan: plan)
+            calledChannels: parser.calledChannels, usedConnectors: parser.usedConnectors, plan: plan)
     }
 }

@@ -22,6 +22,7 @@ package struct FunctionCatalogue: Sendable {
         ValidationFunction.self,
         LogFunction.self,
         ChannelCallFunction.self,
+        HTTPCallFunction.self,
     ])
 
     package var names: [String] { byName.keys.sorted() }

@@ -12,6 +12,7 @@ package final class RunContext {
     package let chain: [String]
     package let log: RunLogger?
     package let origin: RunOrigin
+    package let connectors: any ConnectorCalling
     package let workflowID: String
     package var errors: [RunError] = []
     /// The task that runs now.
@@ -37,6 +38,7 @@ package final class RunContext {
         chain = options.chain
         log = options.log
         origin = options.origin
+        connectors = options.connectors
         recordsOutputs = options.recordsSteps && options.recordsOutputs
     }
 

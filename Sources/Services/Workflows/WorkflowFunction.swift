@@ -1,4 +1,5 @@
 package import JSONTree
+package import Vocabulary
 
 /// The unit of work a task calls. A new one is a file with a type like this and a line in ``FunctionCatalogue``.
 package protocol WorkflowFunction: AnyObject, Sendable {
@@ -28,10 +29,13 @@ package enum TaskResult {
 package struct TaskFailure: Error, Sendable {
     package var code: String
     package var message: String
+    /// What a run that ends with it is told as; nil for a fault of the engine.
+    package var problem: Problem.Code?
 
-    package init(_ code: String, _ message: String) {
+    package init(_ code: String, _ message: String, problem: Problem.Code? = nil) {
         self.code = code
         self.message = message
+        self.problem = problem
     }
 }
 

@@ -8,6 +8,7 @@ struct WorkflowParser {
     private var details: [Problem.Detail] = []
     private var taskIDs: Set<String> = []
     private(set) var calledChannels: [String] = []
+    private(set) var usedConnectors: [(connector: String, function: String)] = []
     private var continuesOnError = false
     /// The ceiling of `engine.max_loop_iterations`.
     private let maxLoopIterations: Int
@@ -157,6 +158,9 @@ struct WorkflowParser {
         guard let function else { return nil }
         if let call = function as? ChannelCallFunction, let channel = call.staticChannel {
             calledChannels.append(channel)
+        }
+        if let connector = reader.field("function")?.member("input")?.member("connector")?.stringValue {
+            usedConnectors.append((connector, name))
         }
         return PlannedTask(
             id: reader.string("id") ?? "", functionName: name, function: function, condition: condition,

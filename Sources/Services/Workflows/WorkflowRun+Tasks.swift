@@ -70,6 +70,7 @@ extension WorkflowRun {
         case .call(let call, let output): beginCall(task, call, output, startedAt: startedAt)
         case .wait(let work):
             waitingTask = (task, startedAt)
+            pendingWork = work
             return work
         }
         return nil
@@ -135,7 +136,7 @@ extension WorkflowRun {
         guard task.continuesOnError, !task.haltsOnFailure else {
             finish(
                 with: Problem(
-                    .engine, "Task `\(task.id)` failed: \(failure.message)",
+                    failure.problem ?? .engine, "Task `\(task.id)` failed: \(failure.message)",
                     details: [.init("tasks.\(task.id)", .invalid, failure.message)]))
             return
         }
@@ -202,6 +203,7 @@ extension WorkflowRun {
         }
         guard let waiting = waitingTask else { return }
         waitingTask = nil
+        pendingWork = nil
         switch result {
         case .failed(let failure): fail(waiting.task, failure, startedAt: waiting.startedAt)
         case .value(let owned, let output):

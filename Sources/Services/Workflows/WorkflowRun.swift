@@ -26,6 +26,8 @@ package final class WorkflowRun {
     var loopElements: JSONValue?
     var iteration: Iteration?
     var nested: Nested?
+    /// What is waited for: whoever takes the run over gets it again.
+    var pendingWork: (@Sendable () async -> WaitResult)?
     var waitingTask: (task: PlannedTask, startedAt: UInt64)?
     var arenaMark: Int
     /// Whether at least one task ran.
@@ -80,6 +82,7 @@ package final class WorkflowRun {
     /// - Parameter steps: tasks to run at most before giving way.
     package func advance(steps: Int) -> Advance {
         var left = steps
+        if let pendingWork { return .waiting(pendingWork) }
         while phase != .finished {
             if nested != nil {
                 if let pause = advanceNested(&left) { return pause }

@@ -17,6 +17,7 @@ package struct WorkflowRunOptions {
     package var origin: RunOrigin
     /// Which attempt at the same work this is, from 1.
     package var attempt = 1
+    package var connectors: any ConnectorCalling = NoConnectors()
 
     package init(
         deadline: UInt64, timeoutMilliseconds: Int, recordsSteps: Bool, recordsOutputs: Bool, masks: MaskedFields,

@@ -1,0 +1,133 @@
+package import JSONTree
+package import Vocabulary
+
+/// What becomes of the texts in a connector's config: sealed when it is stored, masked when it is shown, opened when it is
+/// used. Only what is on the list of readable fields is readable; everything else counts as a secret.
+package struct ConnectorSecrets: Sendable {
+    package static let mask = "******"
+
+    private let box: SecretBox
+    private let environment: @Sendable (String) -> String?
+    private let file: @Sendable (String) -> String?
+
+    /// - Parameters:
+    ///   - environment: the value of a variable, for `env://NAME`.
+    ///   - file: the text of a file, for `file:///path`.
+    package init(
+        box: SecretBox, environment: @escaping @Sendable (String) -> String?,
+        file: @escaping @Sendable (String) -> String?
+    ) {
+        self.box = box
+        self.environment = environment
+        self.file = file
+    }
+
+    /// Paths below `config`; `*` stands for one name.
+    private static let readable: [[String]] = [
+        ["type"], ["url"], ["method"], ["operations", "methods"], ["auth", "type"], ["auth", "username"],
+        ["auth", "header"],
+        ["backend"], ["driver"],
+    ]
+
+    private static func isReadable(_ path: [String]) -> Bool { readable.contains(path) }
+
+    /// A reference says where a secret is; it is none itself.
+    private static func isReference(_ text: String) -> Bool { text.hasPrefix("env://") || text.hasPrefix("file://") }
+
+    /// For reading: secrets as `******`, a password inside a URL too.
+    package static func masked(_ config: JSONValue, in arena: JSONArena) -> JSONValue {
+        transform(config, [], in: arena) { path, text in
+            if isReference(text) { return text }
+            if path == ["url"] { return withoutPassword(text) }
+            return isReadable(path) ? text : mask
+        }
+    }
+
+    /// For storing: literal secrets sealed; `******` means what is stored already.
+    ///
+    /// - Throws: a problem where a mask stands for nothing.
+    package func sealed(
+        _ config: JSONValue, over stored: JSONValue?, in arena: JSONArena
+    ) throws(Problem) -> JSONValue {
+        var missing: [String] = []
+        let result = Self.transform(config, [], in: arena) { path, text in
+            guard !Self.isReference(text), !Self.isReadable(path), !SecretBox.isSealed(text) else { return text }
+            guard text == Self.mask else { return box.seal(text) ?? Self.mask }
+            var place = stored
+            for name in path { place = place?.member(name) }
+            guard let known = place?.stringValue else {
+                missing.append("config." + path.joined(separator: "."))
+                return text
+            }
+            return known
+        }
+        guard missing.isEmpty else {
+            throw Problem(
+                .validation, "A masked value stands for nothing that is stored.",
+                details: missing.map { .init($0, .invalid, "Write the secret, or a reference such as env://NAME.") })
+        }
+        return result
+    }
+
+    /// For using: sealed secrets opened, references followed.
+    ///
+    /// - Throws: the sentence of the first that cannot be; it holds no secret.
+    package func opened(_ config: JSONValue, in arena: JSONArena) throws(ConnectorFault) -> JSONValue {
+        var fault: ConnectorFault?
+        let result = Self.transform(config, [], in: arena) { path, text in
+            let name = "config." + path.joined(separator: ".")
+            if text.hasPrefix("env://") {
+                if let value = environment(String(text.dropFirst(6))) { return value }
+                fault =
+                    fault
+                    ?? .init(
+                        stage: "secret_resolution", message: "\(name): there is no variable `\(text.dropFirst(6))`.")
+            } else if text.hasPrefix("file://") {
+                if let value = file(String(text.dropFirst(7))) { return value }
+                fault =
+                    fault
+                    ?? .init(
+                        stage: "secret_resolution", message: "\(name): the file `\(text.dropFirst(7))` cannot be read.")
+            } else if SecretBox.isSealed(text) {
+                if let value = box.open(text) { return value }
+                fault = fault ?? .init(stage: "secret_resolution", message: "\(name): it was sealed with another key.")
+            }
+            return text
+        }
+        if let fault { throw fault }
+        return result
+    }
+
+    private static func transform(
+        _ value: JSONValue, _ path: [String], in arena: JSONArena, _ text: ([String], String) -> String
+    ) -> JSONValue {
+        if let string = value.stringValue { return .string(text(path, string), in: arena) }
+        if value.isObject {
+            var members = JSONObjectBuilder(capacity: value.count, in: arena)
+            for index in 0..<value.count {
+                let name = value.key(at: index).stringValue ?? ""
+                members.append(key: name, transform(value.value(at: index), path + [name], in: arena, text))
+            }
+            return members.finish()
+        }
+        if value.isArray {
+            var elements = JSONArrayBuilder(capacity: value.count, in: arena)
+            for index in 0..<value.count { elements.append(transform(value[index], path, in: arena, text)) }
+            return elements.finish()
+        }
+        return value.copied(into: arena)
+    }
+
+    private static func withoutPassword(_ url: String) -> String {
+        guard let scheme = url.firstRange(of: "://") else { return url }
+        let host = url[scheme.upperBound...].prefix { $0 != "/" && $0 != "?" }
+        guard let at = host.lastIndex(of: "@") else { return url }
+        return String(url[..<scheme.upperBound]) + mask + String(url[at...])
+    }
+}
+
+/// Why a connector is not loaded.
+package struct ConnectorFault: Error, Sendable, Equatable {
+    package var stage: String
+    package var message: String
+}

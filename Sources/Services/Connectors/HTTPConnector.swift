@@ -1,0 +1,192 @@
+import Outbound
+import Telemetry
+import Vocabulary
+import Workflows
+
+/// One http connector in use: its settings, and a breaker for each channel that calls it.
+package final class HTTPConnector: Sendable {
+    package let name: String
+    package let contentHash: String
+    let breakers: BreakerBoard
+    private let config: HTTPConnectorConfig
+    private let outbound: any OutboundHTTP
+    private let meters: ConnectorMeters
+
+    init(
+        name: String, contentHash: String, config: HTTPConnectorConfig, outbound: any OutboundHTTP,
+        breakers: BreakerBoard, meters: ConnectorMeters
+    ) {
+        self.name = name
+        self.contentHash = contentHash
+        self.config = config
+        self.outbound = outbound
+        self.breakers = breakers
+        self.meters = meters
+    }
+
+    /// Bytes of a refusal's body that go into the message.
+    private static let shownBytes = 512
+
+    func call(_ call: ConnectorCall) async throws(TaskFailure) -> ConnectorReply {
+        guard config.allowedMethods.isEmpty || config.allowedMethods.contains(call.method) else {
+            throw TaskFailure("FUNCTION_ERROR", "The connector `\(name)` does not allow \(call.method).")
+        }
+        let started = Stopwatch.nanoseconds()
+        var attempts = 0
+        while true {
+            attempts += 1
+            let now = Stopwatch.nanoseconds()
+            let remaining = remaining(call, since: started, at: now)
+            guard remaining > .zero else { throw TaskFailure("TIMEOUT_ERROR", "The time for `\(name)` was up.") }
+            guard breakers.permits(call.channel, at: now) else {
+                meters.rejected.increment()
+                throw TaskFailure("circuit_open", "The circuit of `\(name)` is open.", problem: .circuitOpen)
+            }
+            let outcome = await attempt(call, within: min(remaining, .milliseconds(call.timeoutMilliseconds)))
+            meters.duration.observe(seconds: Double(Stopwatch.nanoseconds() - now) / 1e9)
+            let failure: (message: TaskFailure, isPassing: Bool, retryAfter: Int?)
+            switch outcome {
+            case .success(let reply) where (200..<300).contains(reply.status):
+                breakers.succeeded(call.channel)
+                meters.ok.increment()
+                return ConnectorReply(status: reply.status, body: reply.body)
+            case .success(let reply):
+                let isPassing = CallRetry.isPassing(status: reply.status)
+                failure = (refusal(reply), isPassing, reply.header("retry-after").flatMap { Int($0) })
+            case .failure(let error):
+                failure = (Self.failure(error, name), CallRetry.isPassing(error), nil)
+            }
+            meters.failed.increment()
+            note(failure.isPassing, call.channel)
+            let left = self.remaining(call, since: started, at: Stopwatch.nanoseconds())
+            let decision = config.retry.decide(
+                method: call.method, attempts: attempts, isPassing: failure.isPassing, retryAfter: failure.retryAfter,
+                remaining: left, draw: Double.random(in: 0..<1))
+            guard case .again(let pause) = decision else { throw failure.message }
+            do { try await Task.sleep(for: pause) } catch {
+                throw TaskFailure("TIMEOUT_ERROR", "The call to `\(name)` was given up.")
+            }
+        }
+    }
+
+    /// One request that changes nothing. Whatever answers is reachable.
+    ///
+    /// - Returns: why it is not, or nil.
+    func probe() async -> String? {
+        let origin = RunOrigin(run: .make(), requestID: "probe", traceparent: nil)
+        let call = ConnectorCall(
+            connector: name, channel: "", method: "GET", path: "", headers: [], body: nil, timeoutMilliseconds: 5000,
+            deadline: 0, origin: origin)
+        switch await attempt(call, within: .seconds(5)) {
+        case .success: return nil
+        case .failure(let failure): return Self.failure(failure, name).message
+        }
+    }
+
+    /// Only what may pass counts for the breaker: a refusal of this request says nothing about the next.
+    private func note(_ isPassing: Bool, _ channel: String) {
+        if !isPassing {
+            breakers.abandoned(channel)
+        } else if breakers.failed(channel, at: Stopwatch.nanoseconds()) {
+            meters.trips.increment()
+        }
+    }
+
+    /// All attempts share one deadline: as many attempts as there may be, and never past the run's own.
+    private func remaining(_ call: ConnectorCall, since start: UInt64, at now: UInt64) -> Duration {
+        let allowed = UInt64(call.timeoutMilliseconds) * 1_000_000 * UInt64(config.retry.maxRetries + 1)
+        let end = min(start + allowed, call.deadline == 0 ? .max : call.deadline)
+        return end > now ? .nanoseconds(Int64(end - now)) : .zero
+    }
+
+    private func attempt(
+        _ call: ConnectorCall, within timeout: Duration
+    ) async -> Result<OutboundReply, OutboundFailure> {
+        let request = OutboundRequest(
+            method: call.method, url: url(call.path), headers: headers(call), body: call.body ?? [], timeout: timeout,
+            maxReplyBytes: config.maxReplyBytes, allowsPrivateAddresses: config.allowsPrivateAddresses)
+        do throws(OutboundFailure) { return .success(try await outbound.send(request)) } catch {
+            return .failure(error)
+        }
+    }
+
+    private func url(_ path: String) -> String {
+        var base = Substring(config.url)
+        while base.hasSuffix("/") { base = base.dropLast() }
+        let rest = path.drop { $0 == "/" }
+        var url = rest.isEmpty ? config.url : "\(base)/\(rest)"
+        for (name, value) in config.queryParameters {
+            url += url.contains("?") ? "&" : "?"
+            url += Self.escaped(name) + "=" + Self.escaped(value)
+        }
+        return url
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.utf8.reduce(into: "") { result, byte in
+            switch byte {
+            case 48...57, 65...90, 97...122, 45, 46, 95, 126: result.unicodeScalars.append(Unicode.Scalar(byte))
+            default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+    }
+
+    /// The connector's headers, its authentication, the task's headers, the trace: the later takes the earlier's place.
+    private func headers(_ call: ConnectorCall) -> [(name: String, value: String)] {
+        var all: [(name: String, value: String)] = []
+        func put(_ name: String, _ value: String) {
+            all.removeAll { $0.name.lowercased() == name.lowercased() }
+            all.append((name, value))
+        }
+        put("user-agent", "weir")
+        put("accept", "application/json")
+        for header in config.headers { put(header.name, header.value) }
+        switch config.authentication {
+        case .bearer(let token): put("authorization", "Bearer \(token)")
+        case .basic(let username, let password):
+            put("authorization", "Basic " + Base64.text(Array("\(username):\(password)".utf8)))
+        case .header(let name, let value): put(name, value)
+        case nil: break
+        }
+        for header in call.headers { put(header.name, header.value) }
+        put("traceparent", call.origin.traceContext.child().traceparent)
+        put("x-request-id", call.origin.requestID)
+        return all
+    }
+
+    private func refusal(_ reply: OutboundReply) -> TaskFailure {
+        let shown = String(decoding: reply.body.prefix(Self.shownBytes), as: UTF8.self)
+        let more = shown.isEmpty ? "" : ": \(shown)"
+        return TaskFailure("HTTP_ERROR", "`\(name)` answered \(reply.status)\(more)")
+    }
+
+    private static func failure(_ failure: OutboundFailure, _ name: String) -> TaskFailure {
+        switch failure {
+        case .timedOut: TaskFailure("TIMEOUT_ERROR_CALL", "`\(name)` did not answer in time.")
+        case .unreachable(let reason): TaskFailure("IO_ERROR", "`\(name)` cannot be reached: \(reason)")
+        case .refusedAddress(let reason): TaskFailure("FUNCTION_ERROR", "`\(name)` may not be called: \(reason)")
+        case .tooLarge(let bytes): TaskFailure("HTTP_ERROR", "The reply of `\(name)` has more than \(bytes) bytes.")
+        case .malformed(let reason): TaskFailure("FUNCTION_ERROR", "The URL of `\(name)` cannot be called: \(reason)")
+        }
+    }
+}
+
+/// The counters of one connector.
+package struct ConnectorMeters: Sendable {
+    let ok: Counter
+    let failed: Counter
+    let rejected: Counter
+    let trips: Counter
+    let duration: Histogram
+
+    init(connector: String, registry: MetricRegistry) {
+        func requests(_ status: String) -> Counter {
+            registry.counter(Catalogue.connectorRequests, labels: [("connector", connector), ("status", status)])
+        }
+        ok = requests("ok")
+        failed = requests("error")
+        rejected = registry.counter(Catalogue.breakerRejections, labels: [("connector", connector)])
+        trips = registry.counter(Catalogue.breakerTrips, labels: [("connector", connector)])
+        duration = registry.histogram(Catalogue.connectorDuration, labels: [("connector", connector)])
+    }
+}

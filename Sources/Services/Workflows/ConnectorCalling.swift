@@ -1,0 +1,56 @@
+/// What a task asks of a named connector.
+package struct ConnectorCall: Sendable {
+    package var connector: String
+    package var channel: String
+    package var method: String
+    /// Appended to the connector's URL; may have a query.
+    package var path: String
+    package var headers: [(name: String, value: String)]
+    package var body: [UInt8]?
+    /// For each attempt; 0 for the connector's own.
+    package var timeoutMilliseconds: Int
+    /// ``Stopwatch`` nanoseconds when the run's time is up; 0 for never.
+    package var deadline: UInt64
+    package var origin: RunOrigin
+
+    package init(
+        connector: String, channel: String, method: String, path: String, headers: [(name: String, value: String)],
+        body: [UInt8]?, timeoutMilliseconds: Int, deadline: UInt64, origin: RunOrigin
+    ) {
+        self.connector = connector
+        self.channel = channel
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.timeoutMilliseconds = timeoutMilliseconds
+        self.deadline = deadline
+        self.origin = origin
+    }
+}
+
+/// A successful reply (2xx) of another system.
+package struct ConnectorReply: Sendable {
+    package var status: Int
+    package var body: [UInt8]
+
+    package init(status: Int, body: [UInt8]) {
+        self.status = status
+        self.body = body
+    }
+}
+
+/// Where functions find the outside world.
+package protocol ConnectorCalling: Sendable {
+    /// Calls over HTTP, behind the connector's retry, breaker and address rule. Everything but a 2xx is a failure.
+    func callHTTP(_ call: ConnectorCall) async throws(TaskFailure) -> ConnectorReply
+}
+
+/// Where there are no connectors: trials, and tests that need none.
+package struct NoConnectors: ConnectorCalling {
+    package init() {}
+
+    package func callHTTP(_ call: ConnectorCall) async throws(TaskFailure) -> ConnectorReply {
+        throw TaskFailure("FUNCTION_ERROR", "There is no connector `\(call.connector)` here.")
+    }
+}

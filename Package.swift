@@ -44,6 +44,9 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Adapters/OutboundHTTPClient", swiftSettings: swift),
+        .target(
+            name: "Authentication", dependencies: [.product(name: "Crypto", package: "swift-crypto")],
+            path: "Sources/Services/Authentication", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
             name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic", "Telemetry"],
@@ -55,7 +58,7 @@ let package = Package(
         .target(
             name: "Definitions",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Workflows",
+                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Authentication", "Workflows",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Services/Definitions", swiftSettings: swift),
         .target(
@@ -89,8 +92,8 @@ let package = Package(
         .target(
             name: "HTTPAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "Admission", "Workflows", "Traces", "Definitions",
-                "Channels", "HTTPServing", "AdminAPI", .product(name: "NIOCore", package: "swift-nio"),
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "Admission", "Authentication", "Workflows", "Traces",
+                "Definitions", "Channels", "HTTPServing", "AdminAPI", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/HTTPAPI", swiftSettings: swift),
         .target(
@@ -136,6 +139,10 @@ let package = Package(
         .testTarget(
             name: "WorkflowsTests", dependencies: ["JSONTree", "Vocabulary", "Workflows"],
             path: "Tests/Services/WorkflowsTests", exclude: ["Fixtures"]),
+        .testTarget(
+            name: "AuthenticationTests",
+            dependencies: ["Authentication", .product(name: "Crypto", package: "swift-crypto")],
+            path: "Tests/Services/AuthenticationTests"),
         .testTarget(
             name: "ConnectorsTests", dependencies: ["Connectors", "Outbound", "Seeds"],
             path: "Tests/Services/ConnectorsTests"),

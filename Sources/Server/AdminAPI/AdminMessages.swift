@@ -51,6 +51,8 @@ package protocol EngineControl: Sendable {
     func isRunning(_ trace: Identifier) -> Bool
     var connectors: ConnectorSet { get }
     var usesBreakers: Bool { get }
+    /// Forgets the cached replies of a namespace.
+    func invalidate(namespace: String)
 }
 
 package struct EngineStatus: Sendable {

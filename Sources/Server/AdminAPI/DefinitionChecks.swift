@@ -25,12 +25,16 @@ extension AdminAPI {
     /// Masks and references stand for texts, so they are checked as texts.
     func connectorDetails(of body: JSONValue) -> [Problem.Detail] { ConnectorDefinition.parse(body).1 }
 
-    func content(_ body: JSONValue, _ kind: DefinitionKind) throws(Problem) -> DefinitionContent {
+    func content(
+        _ body: JSONValue, _ kind: DefinitionKind, over stored: JSONValue? = nil
+    ) throws(Problem) -> DefinitionContent {
         let details = details(of: body, kind)
         guard details.isEmpty else {
             throw Problem(.validation, "The \(kind.rawValue) is not valid.", details: details)
         }
-        return DefinitionContent(body, kind: kind)
+        guard kind == .channel else { return DefinitionContent(body, kind: kind) }
+        let arena = JSONArena()
+        return DefinitionContent(try secrets.sealedChannel(body, over: stored, in: arena), kind: kind)
     }
 
     /// Why a version may not go live, judged with the other definitions as they are.

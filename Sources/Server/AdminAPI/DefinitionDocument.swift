@@ -1,3 +1,4 @@
+import Connectors
 import Definitions
 import JSONTree
 import Storage
@@ -25,12 +26,19 @@ enum DefinitionDocument {
         JSONWriter.write(record.updatedAt.rfc3339, into: &buffer)
         writeDefaults(record, into: &buffer)
         // The stored body is an object: its members follow.
-        if record.body.count > 2 {
+        let shown = record.kind == .channel ? masked(record.body) : record.body
+        if shown.count > 2 {
             buffer.append(",")
-            record.body.withUnsafeBytes { buffer.append(UnsafeRawBufferPointer(rebasing: $0[1...])) }
+            shown.withUnsafeBytes { buffer.append(UnsafeRawBufferPointer(rebasing: $0[1...])) }
         } else {
             buffer.append("}")
         }
+    }
+
+    private static func masked(_ body: [UInt8]) -> [UInt8] {
+        guard let json = try? OwnedJSON(parsing: body) else { return body }  // shown as it is
+        let arena = JSONArena()
+        return JSONWriter.bytes(ConnectorSecrets.maskedChannel(json.value, in: arena))
     }
 
     /// Fields that were left out, as what they mean.

@@ -146,7 +146,9 @@ enum DefinitionHandlers {
         let change = try await commit(api, call, action: "update", kind, id) { book, now throws(Problem) in
             let latest = try found(kind, book, id)
             let merged = try merge(patch, over: latest)
-            return try book.edit(kind, id: id, content: try api.content(merged.value, kind), at: now)
+            let stored = try? OwnedJSON(parsing: latest.body)  // what is stored is JSON
+            let content = try api.content(merged.value, kind, over: stored?.value)
+            return try book.edit(kind, id: id, content: content, at: now)
         }
         return DefinitionDocument.response(change.puts[0])
     }

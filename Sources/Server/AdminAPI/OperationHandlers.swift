@@ -9,6 +9,10 @@ enum OperationHandlers {
             "GET", "/api/v1/admin/functions", tag: "engine", "The functions tasks can call, with their inputs",
             answer: .one("Functions")
         ) { api, _ in .data { api.functions.write(into: &$0) } },
+        .init(
+            "POST", "/api/v1/admin/cache/namespaces/{namespace}/invalidate", tag: "engine",
+            "Forget the cached replies of a namespace", answer: .one("Invalidated")
+        ) { try await invalidate($0, $1) },
         .init("GET", "/api/v1/admin/engine/status", tag: "engine", "What is loaded", answer: .one("EngineStatus")) {
             api, _ in
             .data { write(api.control.status(), into: &$0) }
@@ -83,6 +87,19 @@ enum OperationHandlers {
             buffer.append("}")
         }
         buffer.append("]}")
+    }
+
+    private static func invalidate(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        let name = call.parameters[0]
+        api.control.invalidate(namespace: name)
+        try await api.store.appendAudit([
+            AuditEntry.make(call, action: "invalidate", "cache_namespace", name, at: api.clock.now())
+        ])
+        return .data { buffer in
+            buffer.append("{\"namespace\":")
+            JSONWriter.write(name, into: &buffer)
+            buffer.append(",\"invalidated\":true}")
+        }
     }
 
     private static func reload(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {

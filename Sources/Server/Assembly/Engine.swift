@@ -2,6 +2,7 @@ import AdminAPI
 import Channels
 import Connectors
 import Definitions
+import HTTPAPI
 import Storage
 import Synchronization
 import Telemetry
@@ -19,13 +20,15 @@ final class Engine: EngineControl {
     private let workflows: Gauge
     private let duration: Histogram
     let usesBreakers: Bool
+    private let memories: ReplyMemories
     private let startedAt = Stopwatch.nanoseconds()
 
     init(
         desk: DefinitionDesk, builder: SnapshotBuilder, state: ServingState, queue: TraceQueue,
         registry: MetricRegistry,
-        usesBreakers: Bool
+        usesBreakers: Bool, memories: ReplyMemories
     ) {
+        self.memories = memories
         self.usesBreakers = usesBreakers
         self.desk = desk
         self.builder = builder
@@ -69,6 +72,8 @@ final class Engine: EngineControl {
             workflowCount: snapshot.workflowCount, channels: snapshot.channels.keys.sorted(),
             issues: snapshot.quarantined.values.map { ($0.channelID, $0.workflowID, $0.message) })
     }
+
+    func invalidate(namespace: String) { memories.invalidate(namespace: namespace) }
 
     var connectors: ConnectorSet { state.current.connectors }
 

@@ -67,9 +67,10 @@ struct ServerParts: Sendable {
             functions: functions, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
             connectors: connectors)
+        let memories = ReplyMemories()
         engine = Engine(
             desk: desk, builder: builder, state: state, queue: queue, registry: registry,
-            usesBreakers: settings.breakerEnabled)
+            usesBreakers: settings.breakerEnabled, memories: memories)
         let authFailures = registry.counter(Catalogue.adminAuthFailures)
         let keys = AdminKeys(
             keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader,
@@ -87,7 +88,7 @@ struct ServerParts: Sendable {
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             trustedProxies: settings.trustedProxies, jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader,
-            runSettings: runSettings, maxResultBytes: settings.maxResultSizeBytes, meters: meters)
+            runSettings: runSettings, memories: memories, maxResultBytes: settings.maxResultSizeBytes, meters: meters)
         let door = FrontDoor(
             services: services, operations: operations,
             administration: AdminBridge(

@@ -11,6 +11,7 @@ struct AsyncCall {
     let services: DataServices
     let intake: Intake
     let reply: HTTPReplyHandle
+    var claims: [ReplyClaim] = []
 
     func accept(loop: LoopState) {
         let now = services.clock.now()
@@ -35,10 +36,12 @@ struct AsyncCall {
         let headers = intake.rate.map(Replies.rateHeaders) ?? []
         let reply = reply
         let requestID = intake.requestID
+        let claims = claims
         services.queue.accept(trace, tokenHash: token.hash, lane: loop.lane) { problem in
             let response =
                 problem.map { Replies.problem($0, requestID: requestID, headers: headers) }
                 ?? Self.accepted(id, token, headers)
+            for claim in claims { claim.settle(response, failed: problem != nil, hasErrors: false) }
             if reply.eventLoop.inEventLoop {
                 reply.send(response)
             } else {

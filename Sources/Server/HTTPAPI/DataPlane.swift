@@ -1,4 +1,5 @@
 import Admission
+import Authentication
 import Channels
 import Definitions
 import HTTPServing
@@ -39,14 +40,74 @@ struct DataPlane: Sendable {
             let intake = try take(
                 request, channel: channel, parameters: parameters, arena: arena, requestID: requestID)
             if isAsync {
-                AsyncCall(services: services, intake: intake, reply: reply).accept(loop: loop)
-                loop.giveBack(arena)
+                try accept(intake, reply: reply, loop: loop)
             } else {
-                try SyncCall(services: services, intake: intake, reply: reply, snapshot: snapshot).start(loop: loop)
+                try answer(intake, reply: reply, snapshot: snapshot, loop: loop)
             }
         } catch {
             reply.send(Replies.refusal(error, requestID: requestID))
             loop.giveBack(arena)
+        }
+    }
+
+    private func repeated(_ intake: Intake) -> RepeatedCall {
+        RepeatedCall(
+            memories: services.memories, channel: intake.channel, requestID: intake.requestID, rate: intake.rate)
+    }
+
+    private func accept(_ intake: Intake, reply: HTTPReplyHandle, loop: LoopState) throws(Refusal) {
+        defer { loop.giveBack(intake.arena) }
+        switch try repeated(intake).claimKey(intake.idempotencyKey) {
+        case .answer(let response): reply.send(response)
+        case .proceed(let claims):
+            AsyncCall(services: services, intake: intake, reply: reply, claims: claims).accept(loop: loop)
+        case .wait: break
+        }
+    }
+
+    private func answer(
+        _ intake: Intake, reply: HTTPReplyHandle, snapshot: ServingSnapshot, loop: LoopState
+    ) throws(Refusal) {
+        let gate = repeated(intake)
+        var call = SyncCall(services: services, intake: intake, reply: reply, snapshot: snapshot)
+        switch try gate.claimKey(intake.idempotencyKey) {
+        case .answer(let response):
+            loop.giveBack(intake.arena)
+            return reply.send(response)
+        case .proceed(let claims): call.claims = claims
+        case .wait: break
+        }
+        guard intake.channel.definition.config.cache != nil else { return try call.start(loop: loop) }
+        let key = gate.cacheKey(metadata: intake.metadata, payload: intake.payload, arena: intake.arena)
+        let waiting = NIOLoopBound((call: call, loop: loop), eventLoop: reply.eventLoop)
+        let outcome = gate.lookUp(key) { known in
+            reply.eventLoop.execute { Self.goOn(waiting.value.call, with: known, loop: waiting.value.loop) }
+        }
+        switch outcome {
+        case .answer(let response):
+            reply.send(response)
+            call.settle(response)
+            loop.giveBack(intake.arena)
+        case .proceed(let claims):
+            call.claims += claims
+            call.isMiss = true
+            try call.start(loop: loop)
+        case .wait: break
+        }
+    }
+
+    /// A request that waited for another's work: its reply, or the work itself where that came to nothing.
+    private static func goOn(_ call: SyncCall, with known: HTTPResponse?, loop: LoopState) {
+        if let known {
+            let response = RepeatedCall.hit(known, age: 0)
+            call.reply.send(response)
+            call.settle(response)
+            loop.giveBack(call.intake.arena)
+            return
+        }
+        do throws(Refusal) { try call.start(loop: loop) } catch {
+            call.reply.send(Replies.refusal(error, requestID: call.intake.requestID))
+            loop.giveBack(call.intake.arena)
         }
     }
 
@@ -70,19 +131,36 @@ struct DataPlane: Sendable {
             for: request, channel: channel.name, parameters: parameters, supplied: body.metadata, headers: headers,
             in: arena)
         let usesKey = channel.definition.config.rateLimit?.keyLogic != nil
-        let rate = try channel.check(
-            AdmissionInput(
-                client: client,
-                headers: usesKey
-                    ? RequestMetadata.headers(of: request, masksCredentials: false, in: arena) : headers,
-                payload: body.payload, metadata: metadata, arena: arena,
-                nanoseconds: request.receivedAt))
+        let input = AdmissionInput(
+            client: client,
+            headers: usesKey ? RequestMetadata.headers(of: request, masksCredentials: false, in: arena) : headers,
+            payload: body.payload, metadata: metadata, arena: arena, nanoseconds: request.receivedAt)
+        let rate =
+            channel.looksAtCallers
+            ? try check(channel, input, request) : try channel.check(input)
         // A masked header would put everybody into one bucket; its value is hashed and not kept.
         let sticky = services.stickyHeader.isEmpty ? nil : request.headerValue(services.stickyHeader)
         return Intake(
             channel: channel, payload: body.payload, metadata: metadata, arena: arena, requestID: requestID,
             receivedAt: request.receivedAt, rate: rate, stickyBucket: sticky.map { ServedChannel.bucket(of: $0) },
-            traceparent: RequestMetadata.traceparent(in: headers))
+            traceparent: RequestMetadata.traceparent(in: headers),
+            idempotencyKey: channel.definition.config.deduplication.flatMap {
+                request.headerValue($0.header.lowercased())
+            })
+    }
+
+    private func check(
+        _ channel: ServedChannel, _ input: AdmissionInput, _ request: HTTPRequest
+    ) throws(Refusal) -> RateDecision? {
+        let outcome = request.body.withUnsafeReadableBytes { bytes -> Result<RateDecision?, Refusal> in
+            let evidence = CallerEvidence(
+                header: { request.headerValue($0) }, body: bytes,
+                unixSeconds: services.clock.now().microseconds / 1_000_000)
+            do throws(Refusal) { return .success(try channel.check(input, evidence: evidence)) } catch {
+                return .failure(error)
+            }
+        }
+        return try outcome.get()
     }
 
     private static func splitAsync(_ path: Substring) -> (name: String, isAsync: Bool) {
@@ -106,4 +184,5 @@ struct Intake {
     var stickyBucket: Int?
     /// The caller's W3C trace context, where it is well formed.
     var traceparent: JSONValue?
+    var idempotencyKey: String?
 }

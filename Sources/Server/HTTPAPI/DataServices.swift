@@ -17,6 +17,7 @@ package struct DataServices: Sendable {
     package var jsonLimits: JSONLimits
     package var stickyHeader: String
     package var runSettings: RunSettings
+    package var memories: ReplyMemories
     package var maxResultBytes: Int
     package var meters: RequestMeters
     package var clock: WallClock
@@ -24,7 +25,8 @@ package struct DataServices: Sendable {
     package init(
         state: ServingState, queue: TraceQueue, writer: TraceWriter, background: BackgroundRuns,
         platformLimits: PlatformLimits, trustedProxies: [String], jsonLimits: JSONLimits, stickyHeader: String,
-        runSettings: RunSettings, maxResultBytes: Int, meters: RequestMeters, clock: WallClock = .system
+        runSettings: RunSettings, memories: ReplyMemories, maxResultBytes: Int, meters: RequestMeters,
+        clock: WallClock = .system
     ) {
         self.state = state
         self.queue = queue
@@ -35,6 +37,7 @@ package struct DataServices: Sendable {
         self.jsonLimits = jsonLimits
         self.stickyHeader = stickyHeader.lowercased()
         self.runSettings = runSettings
+        self.memories = memories
         self.maxResultBytes = maxResultBytes
         self.meters = meters
         self.clock = clock

@@ -16,6 +16,9 @@ enum Replies {
         if let wait = problem.retryAfter {
             headers.append(("retry-after", String(max(1, Int(wait.inSeconds.rounded(.up))))))
         }
+        if problem.code == .unauthorized, !headers.contains(where: { $0.0 == "www-authenticate" }) {
+            headers.append(("www-authenticate", "Bearer"))
+        }
         var response = HTTPResponse(
             status: UInt16(problem.code.httpStatus), contentType: json, headers: headers,
             body: ByteBuffer(bytes: problem.envelope(requestID: requestID)))

@@ -14,6 +14,15 @@ struct SyncCall {
     let intake: Intake
     let reply: HTTPReplyHandle
     let snapshot: ServingSnapshot
+    /// Keys this call is the first to work on.
+    var claims: [ReplyClaim] = []
+    /// The reply was looked for and not found.
+    var isMiss = false
+
+    /// For a reply that was known: whoever else waits for the same key is told.
+    func settle(_ response: HTTPResponse) {
+        for claim in claims { claim.settle(response, failed: false, hasErrors: false) }
+    }
 
     func start(loop: LoopState) throws(Refusal) {
         let channel = intake.channel
@@ -36,7 +45,7 @@ struct SyncCall {
             services: services, requestID: intake.requestID, id: id, createdAt: now,
             traceparent: intake.traceparent?.stringValue ?? "",
             rate: intake.rate, policy: tracing.mode, sampleRate: tracing.sampleRate, input: intake.payload,
-            lane: loop.lane, reply: reply)
+            lane: loop.lane, reply: reply, claims: claims, isMiss: isMiss)
         switch run.run.advance(steps: DataPlane.stepsOnLoop) {
         case .finished:
             run.returnPermit()

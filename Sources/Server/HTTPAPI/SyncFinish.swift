@@ -23,6 +23,8 @@ struct SyncFinish: Sendable {
     let input: JSONValue
     let lane: Int
     let reply: HTTPReplyHandle
+    let claims: [ReplyClaim]
+    let isMiss: Bool
 
     /// - Parameter send: called once with the response, at once or when the trace is on disk.
     func complete(
@@ -31,6 +33,7 @@ struct SyncFinish: Sendable {
         let channel = ended.channel
         let run = ended.run
         let failure = run.failure
+        let send = settling(send, failed: failure != nil, hasErrors: !run.errors.isEmpty)
         count(ended, failure)
         let answered = response(to: run, channel: channel, scratch: &scratch)
         let isFailed = failure != nil
@@ -54,6 +57,21 @@ struct SyncFinish: Sendable {
                 : Replies.problem(
                     Problem(.unavailable, "The call ran, but its trace could not be stored."), requestID: requestID)
             if eventLoop.inEventLoop { send(response) } else { eventLoop.execute { send(response) } }
+        }
+    }
+
+    /// What is sent is also what is remembered, once it is on disk where it has to be.
+    private func settling(
+        _ send: @escaping @Sendable (HTTPResponse) -> Void, failed: Bool, hasErrors: Bool
+    ) -> @Sendable (HTTPResponse) -> Void {
+        guard !claims.isEmpty || isMiss else { return send }
+        let claims = claims
+        let isMiss = isMiss
+        return { response in
+            var response = response
+            for claim in claims { claim.settle(response, failed: failed, hasErrors: hasErrors) }
+            if isMiss { response.headers.append(("x-cache", "MISS")) }
+            send(response)
         }
     }
 

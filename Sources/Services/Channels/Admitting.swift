@@ -1,4 +1,5 @@
 package import Admission
+package import Authentication
 import JSONLogic
 package import JSONTree
 package import Vocabulary
@@ -40,8 +41,11 @@ package struct Refusal: Error, Sendable {
 extension ServedChannel {
     /// The channel's own line of gates, cheap refusals first: rate, then validation. The permit comes last, with
     /// ``takePermit()``. The same for sync, async and `channel_call`.
-    package func check(_ input: AdmissionInput) throws(Refusal) -> RateDecision? {
+    ///
+    /// - Parameter evidence: what an outside caller shows; nil for calls from inside, which were let in elsewhere.
+    package func check(_ input: AdmissionInput, evidence: CallerEvidence? = nil) throws(Refusal) -> RateDecision? {
         let rate = try checkRate(input)
+        if let evidence { try checkCaller(evidence) }
         try checkValidation(input)
         return rate
     }
@@ -71,6 +75,22 @@ extension ServedChannel {
                 Problem(.rateLimited, "The rate limit key of this request is empty.", retryAfter: .seconds(1)))
         }
         return key
+    }
+
+    private func checkCaller(_ evidence: CallerEvidence) throws(Refusal) {
+        if let check = definition.config.callerCheck, !check.accepts(evidence) {
+            throw Refusal(Problem(.unauthorized, "The caller is not known to this channel."))
+        }
+        let origins = definition.config.origins
+        guard !origins.isEmpty, let origin = evidence.header("origin") else { return }
+        guard origins.contains(origin) || origins.contains("*") else {
+            throw Refusal(Problem(.forbidden, "This origin may not call the channel."))
+        }
+    }
+
+    /// Whether ``check(_:evidence:)`` looks at what outside callers show.
+    package var looksAtCallers: Bool {
+        definition.config.callerCheck != nil || !definition.config.origins.isEmpty
     }
 
     private func checkValidation(_ input: AdmissionInput) throws(Refusal) {

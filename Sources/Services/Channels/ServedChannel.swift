@@ -19,15 +19,19 @@ package final class ServedChannel: Sendable {
     package let rateLimiter: RateLimiter?
     package let concurrency: ConcurrencyLimiter?
     package let meters: ChannelMeters
+    /// The versions a request may meet: part of the key of what is remembered of them.
+    package let stamp: String
 
     package init(
-        id: String, definition: ChannelDefinition, workflows: [(workflow: CompiledWorkflow, percentage: Int)],
+        id: String, version: Int, definition: ChannelDefinition,
+        workflows: [(workflow: CompiledWorkflow, percentage: Int)],
         previous: ServedChannel?, meters: ChannelMeters
     ) {
         self.id = id
         self.definition = definition
         self.workflows = workflows
         self.meters = meters
+        stamp = "\(version)/" + workflows.map { "\($0.workflow.version)" }.joined(separator: ",")
         name = definition.name
         methods = definition.methods
         routePattern = definition.routePattern

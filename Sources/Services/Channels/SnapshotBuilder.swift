@@ -61,7 +61,13 @@ package struct SnapshotBuilder: Sendable {
         issue.routePattern = body.value.member("route_pattern")?.stringValue
         issue.workflowID = body.value.member("workflow_id")?.stringValue ?? ""
         guard isSelected(issue.channel) else { return nil }
-        let (definition, details) = ChannelDefinition.parse(body.value)
+        let arena = JSONArena()
+        let opened: JSONValue
+        do throws(ConnectorFault) { opened = try connectors.openedChannel(body.value, in: arena) } catch {
+            issue.message = error.message
+            throw issue
+        }
+        let (definition, details) = ChannelDefinition.parse(opened)
         guard let definition, details.isEmpty else {
             issue.message = details.first.map { "\($0.path): \($0.message)" } ?? "The definition is not valid."
             throw issue
@@ -79,7 +85,7 @@ package struct SnapshotBuilder: Sendable {
                 throw issue
             }
             return ServedChannel(
-                id: record.id, definition: definition, workflows: versions,
+                id: record.id, version: record.version, definition: definition, workflows: versions,
                 previous: previous.channels[definition.name],
                 meters: ChannelMeters(channel: definition.name, registry: registry))
         }

@@ -29,7 +29,9 @@ package struct ConnectorSecrets: Sendable {
         ["backend"], ["driver"],
     ]
 
-    private static func isReadable(_ path: [String]) -> Bool { readable.contains(path) }
+    private static func isReadable(_ path: [String]) -> Bool {
+        readable.contains(path.filter { !$0.allSatisfy(\.isNumber) })
+    }
 
     /// A reference says where a secret is; it is none itself.
     private static func isReference(_ text: String) -> Bool { text.hasPrefix("env://") || text.hasPrefix("file://") }
@@ -54,7 +56,12 @@ package struct ConnectorSecrets: Sendable {
             guard !Self.isReference(text), !Self.isReadable(path), !SecretBox.isSealed(text) else { return text }
             guard text == Self.mask else { return box.seal(text) ?? Self.mask }
             var place = stored
-            for name in path { place = place?.member(name) }
+            for name in path {
+                place = place.flatMap { value in
+                    guard value.isArray else { return value.member(name) }
+                    return Int(name).flatMap { $0 < value.count ? value[$0] : nil }
+                }
+            }
             guard let known = place?.stringValue else {
                 missing.append("config." + path.joined(separator: "."))
                 return text
@@ -112,7 +119,9 @@ package struct ConnectorSecrets: Sendable {
         }
         if value.isArray {
             var elements = JSONArrayBuilder(capacity: value.count, in: arena)
-            for index in 0..<value.count { elements.append(transform(value[index], path, in: arena, text)) }
+            for index in 0..<value.count {
+                elements.append(transform(value[index], path + ["\(index)"], in: arena, text))
+            }
             return elements.finish()
         }
         return value.copied(into: arena)

@@ -1,4 +1,4 @@
-import JSONTree
+package import JSONTree
 package import Outbound
 package import Storage
 package import Telemetry
@@ -35,6 +35,11 @@ package final class ConnectorSet: Sendable {
             self.outbound = outbound
             self.breaker = breaker
             self.registry = registry
+        }
+
+        /// A channel's definition with its secrets as they are used.
+        package func openedChannel(_ body: JSONValue, in arena: JSONArena) throws(ConnectorFault) -> JSONValue {
+            try secrets.openedChannel(body, in: arena)
         }
 
         package func build(_ records: [DefinitionRecord], previous: ConnectorSet) -> ConnectorSet {

@@ -1,5 +1,6 @@
+package import Authentication
 package import JSONLogic
-import JSONTree
+package import JSONTree
 import Vocabulary
 import Workflows
 
@@ -30,7 +31,28 @@ package struct ChannelConfig: Sendable {
         case enveloped
     }
 
+    /// A repeated key gets the reply of its first request.
+    package struct Deduplication: Sendable, Equatable {
+        package var header: String
+        package var windowSeconds: Int
+    }
+
+    package struct Cache: Sendable {
+        package var ttlSeconds: Int
+        /// Which parts of the payload tell requests apart; all of it where there are none.
+        package var keyFields: [JSONPath]
+        package var keyLogic: JSONLogicRule?
+        package var namespaces: [String]
+        /// Requests for what is being worked out wait for it.
+        package var isSingleFlight: Bool
+    }
+
     package var rateLimit: RateLimit?
+    package var callerCheck: (any CallerChecking)?
+    /// Origins that may call; empty for all.
+    package var origins: [String] = []
+    package var deduplication: Deduplication?
+    package var cache: Cache?
     package var timeoutMilliseconds: Int?
     package var validationLogic: JSONLogicRule?
     package var maxConcurrent: Int?
@@ -39,11 +61,10 @@ package struct ChannelConfig: Sendable {
     package var responseMode = ResponseMode.envelope
 
     /// Keys of the runtime we are compatible with that this release does not have: refused, never ignored.
-    private static let later = [
-        "deduplication", "cache", "auth", "origin_allow_list", "principal_rate_limit", "oauth2_login", "cors",
-    ]
+    private static let later = ["principal_rate_limit", "oauth2_login", "cors"]
     private static let known = [
-        "rate_limit", "timeout_ms", "validation_logic", "backpressure", "tracing", "request", "response",
+        "rate_limit", "timeout_ms", "validation_logic", "backpressure", "tracing", "request", "response", "auth",
+        "origin_allow_list", "deduplication", "cache",
     ]
 
     static func read(_ parent: inout InputReader) -> ChannelConfig {
@@ -64,6 +85,12 @@ package struct ChannelConfig: Sendable {
         if let part = reader.field("rate_limit") { config.rateLimit = rateLimit(part, &reader) }
         if let part = reader.field("backpressure") { config.maxConcurrent = backpressure(part, &reader) }
         if let part = reader.field("tracing") { config.tracing = tracing(part, &reader) }
+        if let part = reader.field("auth") { config.callerCheck = ChannelGuards.auth(part, &reader) }
+        config.origins = ChannelGuards.strings("origin_allow_list", &reader)
+        if let part = reader.field("deduplication") {
+            config.deduplication = ChannelGuards.deduplication(part, &reader)
+        }
+        if let part = reader.field("cache") { config.cache = ChannelGuards.cache(part, &reader) }
         if let part = reader.field("request") {
             config.bodyMode = mode(part, "request", "body_mode", &reader, BodyMode.auto, ["auto", "payload"])
         }

@@ -14,6 +14,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     ],
     targets: [
@@ -49,7 +50,11 @@ let package = Package(
             path: "Sources/Services/Authentication", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
-            name: "Workflows", dependencies: ["Vocabulary", "JSONTree", "JSONLogic", "Telemetry"],
+            name: "Workflows",
+            dependencies: [
+                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Mustache", package: "swift-mustache"),
+            ],
             path: "Sources/Services/Workflows",
             swiftSettings: swift),
         .target(

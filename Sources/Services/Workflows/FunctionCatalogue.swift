@@ -23,6 +23,11 @@ package struct FunctionCatalogue: Sendable {
         LogFunction.self,
         ChannelCallFunction.self,
         HTTPCallFunction.self,
+        PublishJSONFunction.self,
+        TemplateFunction.self,
+        CryptoFunction.self,
+        DateFunction.self,
+        SleepFunction.self,
     ])
 
     package var names: [String] { byName.keys.sorted() }

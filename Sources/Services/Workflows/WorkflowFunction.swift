@@ -42,6 +42,8 @@ package struct TaskFailure: Error, Sendable {
 /// What came of waiting: a value to write to a path, or a failure.
 package enum WaitResult: Sendable {
     case value(OwnedJSON, output: JSONPath)
+    /// There is nothing to write.
+    case done
     case failed(TaskFailure)
 }
 

@@ -205,6 +205,7 @@ extension WorkflowRun {
         waitingTask = nil
         pendingWork = nil
         switch result {
+        case .done: done(waiting.task, 200, startedAt: waiting.startedAt)
         case .failed(let failure): fail(waiting.task, failure, startedAt: waiting.startedAt)
         case .value(let owned, let output):
             if context.set(output, to: owned.value.copied(into: context.arena)) {

@@ -62,8 +62,8 @@ import Workflows
         }
     }
 
-    @Test(arguments: try cases("tasks.json", "control.json"))
-    func `what is declared is what happens`(_ which: Case) throws {
+    @Test(arguments: try cases("tasks.json", "control.json", "functions.json"))
+    func `what is declared is what happens`(_ which: Case) async throws {
         let json = try Self.load(which.file)
         let given = json.value[which.place]
         let arena = JSONArena()
@@ -75,7 +75,13 @@ import Workflows
             options: Self.options())
 
         // One task at a time: giving way must change nothing.
-        while case .yielded = run.advance(steps: 1) {}
+        run: while true {
+            switch run.advance(steps: 1) {
+            case .finished: break run
+            case .yielded: break
+            case .waiting(let work): run.resume(with: await work())
+            }
+        }
 
         #expect(run.failure?.code.rawValue == given.member("failure")?.stringValue)
         if let data = given.member("data") {

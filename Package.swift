@@ -52,7 +52,7 @@ let package = Package(
         .target(
             name: "Workflows",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", .product(name: "Crypto", package: "swift-crypto"),
+                "Vocabulary", "JSONTree", "JSONLogic", "Outbound", "Telemetry", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             path: "Sources/Services/Workflows",
@@ -81,8 +81,14 @@ let package = Package(
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
         .target(
-            name: "StorageSQLite", dependencies: ["CSQLite", "Storage", "Vocabulary"],
-            path: "Sources/Adapters/StorageSQLite", swiftSettings: swift,
+            name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
+        .target(
+            name: "OutboundSQLite", dependencies: ["Outbound", "SQLiteDriver", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/OutboundSQLite", swiftSettings: swift),
+        .target(
+            name: "SQLiteDriver", dependencies: ["CSQLite", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/SQLiteDriver", swiftSettings: swift,
             linkerSettings: [.linkedLibrary(":libsqlite3.a"), .linkedLibrary("m"), .linkedLibrary("dl")]),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
@@ -104,7 +110,7 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "OutboundHTTPClient", "Connectors",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "OutboundHTTPClient", "OutboundSQLite", "Connectors",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),

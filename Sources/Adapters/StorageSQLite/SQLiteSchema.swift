@@ -1,3 +1,4 @@
+import SQLiteDriver
 import Storage
 
 /// The tables, and how older files are brought up to date: one script for each version, in order.

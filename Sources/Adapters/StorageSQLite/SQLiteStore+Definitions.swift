@@ -1,3 +1,4 @@
+import SQLiteDriver
 package import Storage
 import Vocabulary
 

@@ -185,12 +185,16 @@ enum ConnectorHandlers {
         let record = try found(try await api.desk.book(), call.parameters[0])
         let body = try? OwnedJSON(parsing: record.body)  // what is stored is JSON
         let name = body?.read { $0.member("name")?.stringValue } ?? ""
+        let kind = body?.read { $0.member("connector_type")?.stringValue } ?? ""
         let fault = api.control.connectors.faults[record.id]?.message
         let error: String?
         if let fault { error = fault } else { error = await api.control.connectors.probe(name) }
         return .data { buffer in
             buffer.append(error == nil ? "{\"reachable\":true" : "{\"reachable\":false")
-            buffer.append(",\"supported\":true,\"connector_type\":\"http\",\"probe\":\"GET\"")
+            buffer.append(",\"supported\":true,\"connector_type\":")
+            JSONWriter.write(kind, into: &buffer)
+            buffer.append(",\"probe\":")
+            JSONWriter.write(kind == "http" ? "GET" : kind == "db" ? "SELECT 1" : "none", into: &buffer)
             if let error {
                 buffer.append(",\"error\":")
                 JSONWriter.write(error, into: &buffer)

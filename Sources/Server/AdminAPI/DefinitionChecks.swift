@@ -76,11 +76,23 @@ extension AdminAPI {
             let workflow = try? CompiledWorkflow.compile(
                 body.value, id: record.id, version: record.version, functions: .builtIn, maxLoopIterations: .max)
         else { return [] }  // compiled when it was saved
-        let known = Set(book.latest(.connector).filter { $0.status == .active }.map(DefinitionContent.name(of:)))
-        return workflow.usedConnectors.filter { !known.contains($0.connector) }.map { used in
-            .init(
-                "tasks", .notFound, "There is no enabled connector `\(used.connector)`, which \(used.function) needs.",
-                got: used.connector)
+        var kinds: [String: String] = [:]
+        for connector in book.latest(.connector) where connector.status == .active {
+            let content = try? OwnedJSON(parsing: connector.body)  // what is stored is JSON
+            kinds[DefinitionContent.name(of: connector)] = content?.read { $0.member("connector_type")?.stringValue }
+        }
+        return workflow.usedConnectors.compactMap { used in
+            let needed = used.function.hasPrefix("db_") ? "db" : used.function.hasPrefix("cache_") ? "cache" : "http"
+            guard let kind = kinds[used.connector] else {
+                return .init(
+                    "tasks", .notFound,
+                    "There is no enabled connector `\(used.connector)`, which \(used.function) needs.",
+                    got: used.connector)
+            }
+            guard kind != needed else { return nil }
+            return .init(
+                "tasks", .typeMismatch, "The connector `\(used.connector)` is not of the kind \(used.function) needs.",
+                expected: needed, got: kind)
         }
     }
 

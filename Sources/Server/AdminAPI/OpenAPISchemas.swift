@@ -5,8 +5,8 @@ enum OpenAPISchemas {
         "Invalidated":{"type":"object","required":["namespace","invalidated"],"properties":{"namespace":\#
         {"type":"string"},"invalidated":{"type":"boolean"}}},
         "ConnectorEdit":{"type":"object","properties":{"name":{"type":"string","minLength":1,"maxLength":255},\#
-        "description":{"type":["string","null"]},"connector_type":{"type":"string","enum":["http"]},\#
-        "config":{"type":"object","required":["url"],"properties":{"type":{"type":"string"},"url":{"type":"string"},\#
+        "description":{"type":["string","null"]},"connector_type":{"type":"string","enum":["http","db","cache"]},\#
+        "config":{"type":"object","properties":{"type":{"type":"string"},"url":{"type":"string"},\#
         "headers":{"type":"object","additionalProperties":{"type":"string"}},"query_params":{"type":"object",\#
         "additionalProperties":{"type":"string"}},"auth":{"type":"object","required":["type"],\#
         "properties":{"type":{"type":"string","enum":["bearer","basic","apikey"]},"token":{"type":"string"},\#

@@ -9,6 +9,7 @@ import HTTPServing
 import JSONTree
 import Logging
 import OutboundHTTPClient
+import OutboundSQLite
 import Storage
 import Synchronization
 import Telemetry
@@ -60,6 +61,7 @@ struct ServerParts: Sendable {
         outbound = HTTPClientOutbound()
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
+            databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
             breaker: .init(
                 isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
                 recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)

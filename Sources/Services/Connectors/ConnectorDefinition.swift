@@ -6,12 +6,14 @@ import Workflows
 package struct ConnectorDefinition: Sendable {
     package enum Settings: Sendable {
         case http(HTTPConnectorConfig)
+        case database(DatabaseConnectorConfig)
+        case cache(CacheConnectorConfig)
     }
 
     package var name: String
     package var settings: Settings
 
-    package static let kinds = ["http"]
+    package static let kinds = ["http", "db", "cache"]
 
     /// - Returns: the connector where all is well, and everything that is wrong with it.
     package static func parse(_ body: JSONValue) -> (ConnectorDefinition?, [Problem.Detail]) {
@@ -60,6 +62,10 @@ package struct ConnectorDefinition: Sendable {
         if let type = inner.string("type"), type != kind {
             inner.report(.init("config.type", .invalid, "The type is not the connector's.", expected: kind, got: type))
         }
-        return HTTPConnectorConfig.read(&inner).map { .http($0) }
+        switch kind {
+        case "db": return DatabaseConnectorConfig.read(&inner).map { .database($0) }
+        case "cache": return CacheConnectorConfig.read(&inner).map { .cache($0) }
+        default: return HTTPConnectorConfig.read(&inner).map { .http($0) }
+        }
     }
 }

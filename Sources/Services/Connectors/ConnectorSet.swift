@@ -7,12 +7,43 @@ package import Workflows
 
 /// The connectors of one snapshot. What has not changed since the last one goes on with its breakers and connections.
 package final class ConnectorSet: Sendable {
-    private let connectors: [String: HTTPConnector]
+    private enum Live: Sendable {
+        case http(HTTPConnector)
+        case database(DatabaseConnector)
+        case cache(CacheConnector)
+
+        var contentHash: String {
+            switch self {
+            case .http(let each): each.contentHash
+            case .database(let each): each.contentHash
+            case .cache(let each): each.contentHash
+            }
+        }
+
+        var breakers: BreakerBoard? {
+            switch self {
+            case .http(let each): each.breakers
+            case .database(let each): each.breakers
+            case .cache: nil
+            }
+        }
+
+        /// What its functions need it to be.
+        var kind: String {
+            switch self {
+            case .http: "http"
+            case .database: "db"
+            case .cache: "cache"
+            }
+        }
+    }
+
+    private let connectors: [String: Live]
     /// By id: why a connector is not loaded.
     package let faults: [String: ConnectorFault]
     private let disabled: Set<String>
 
-    private init(connectors: [String: HTTPConnector], faults: [String: ConnectorFault], disabled: Set<String>) {
+    private init(connectors: [String: Live], faults: [String: ConnectorFault], disabled: Set<String>) {
         self.connectors = connectors
         self.faults = faults
         self.disabled = disabled
@@ -24,15 +55,18 @@ package final class ConnectorSet: Sendable {
     package struct Builder: Sendable {
         let secrets: ConnectorSecrets
         let outbound: any OutboundHTTP
+        let databases: any DatabaseOpening
         let breaker: BreakerBoard.Settings
         let registry: MetricRegistry
 
         package init(
-            secrets: ConnectorSecrets, outbound: any OutboundHTTP, breaker: BreakerBoard.Settings,
+            secrets: ConnectorSecrets, outbound: any OutboundHTTP, databases: any DatabaseOpening,
+            breaker: BreakerBoard.Settings,
             registry: MetricRegistry
         ) {
             self.secrets = secrets
             self.outbound = outbound
+            self.databases = databases
             self.breaker = breaker
             self.registry = registry
         }
@@ -43,7 +77,7 @@ package final class ConnectorSet: Sendable {
         }
 
         package func build(_ records: [DefinitionRecord], previous: ConnectorSet) -> ConnectorSet {
-            var connectors: [String: HTTPConnector] = [:]
+            var connectors: [String: Live] = [:]
             var faults: [String: ConnectorFault] = [:]
             var disabled: Set<String> = []
             for record in records where record.kind == .connector {
@@ -52,8 +86,8 @@ package final class ConnectorSet: Sendable {
                     continue
                 }
                 do throws(ConnectorFault) {
-                    let made = try connector(record, previous)
-                    connectors[made.name] = made
+                    let (name, made) = try connector(record, previous)
+                    connectors[name] = made
                 } catch {
                     faults[record.id] = error
                 }
@@ -63,7 +97,7 @@ package final class ConnectorSet: Sendable {
 
         private func connector(
             _ record: DefinitionRecord, _ previous: ConnectorSet
-        ) throws(ConnectorFault) -> HTTPConnector {
+        ) throws(ConnectorFault) -> (String, Live) {
             guard let stored = try? OwnedJSON(parsing: record.body) else {
                 throw ConnectorFault(stage: "deserialize", message: "The stored connector is not JSON.")
             }
@@ -74,15 +108,39 @@ package final class ConnectorSet: Sendable {
                 let first = details.first.map { "\($0.path): \($0.message)" } ?? "It is not valid."
                 throw ConnectorFault(stage: "deserialize", message: first)
             }
-            let known = previous.connectors[definition.name]
-            // References may lead to new secrets: only the breakers are kept, and they only while the content is the same.
-            let breakers = known?.contentHash == record.contentHash ? known?.breakers : nil
+            let name = definition.name
+            let hash = record.contentHash
+            let known = previous.connectors[name].flatMap { $0.contentHash == hash ? $0 : nil }
+            // References may lead to new secrets: what is kept over a reload is what was learned, not the settings.
+            let breakers = known?.breakers ?? BreakerBoard(settings: breaker)
+            let meters = ConnectorMeters(connector: name, registry: registry)
             switch definition.settings {
             case .http(let config):
-                return HTTPConnector(
-                    name: definition.name, contentHash: record.contentHash, config: config, outbound: outbound,
-                    breakers: breakers ?? BreakerBoard(settings: breaker),
-                    meters: ConnectorMeters(connector: definition.name, registry: registry))
+                return (
+                    name,
+                    .http(
+                        HTTPConnector(
+                            name: name, contentHash: hash, config: config, outbound: outbound, breakers: breakers,
+                            meters: meters))
+                )
+            case .database(let config):
+                if let known, case .database = known { return (name, known) }
+                guard databases.schemes.contains(where: { config.url.hasPrefix($0 + ":") }) else {
+                    throw ConnectorFault(
+                        stage: "endpoint",
+                        message: "The connection string must begin with \(databases.schemes.joined(separator: ", ")).")
+                }
+                let database = databases.open(url: config.url, connections: config.connections)
+                return (
+                    name,
+                    .database(
+                        DatabaseConnector(
+                            name: name, contentHash: hash, config: config, database: database, breakers: breakers,
+                            meters: meters))
+                )
+            case .cache(let config):
+                if let known, case .cache = known { return (name, known) }
+                return (name, .cache(CacheConnector(name: name, contentHash: hash, config: config)))
             }
         }
     }
@@ -98,31 +156,50 @@ package final class ConnectorSet: Sendable {
     ///
     /// - Returns: why not, or nil.
     package func probe(_ name: String) async -> String? {
-        guard let connector = connectors[name] else { return "The connector is disabled, or not loaded." }
-        return await connector.probe()
+        switch connectors[name] {
+        case .http(let connector): return await connector.probe()
+        case .database(let connector): return await connector.probe()
+        case .cache: return nil
+        case nil: return "The connector is disabled, or not loaded."
+        }
     }
 
     /// `channel:connector` and its state, in order.
     package func breakers(at now: UInt64) -> [(key: String, state: CircuitBreaker.State)] {
-        connectors.values.flatMap { connector in
-            connector.breakers.states(at: now).map { (key: "\($0.channel):\(connector.name)", state: $0.state) }
+        connectors.flatMap { name, connector in
+            (connector.breakers?.states(at: now) ?? []).map { (key: "\($0.channel):\(name)", state: $0.state) }
         }.sorted { $0.key < $1.key }
     }
 
     /// - Returns: whether there is such a breaker.
     package func resetBreaker(_ key: String) -> Bool {
-        connectors.values.contains { connector in
-            let suffix = ":" + connector.name
-            return key.hasSuffix(suffix) && connector.breakers.reset(String(key.dropLast(suffix.count)))
+        connectors.contains { name, connector in
+            let suffix = ":" + name
+            return key.hasSuffix(suffix) && connector.breakers?.reset(String(key.dropLast(suffix.count))) == true
         }
     }
 }
 
 extension ConnectorSet: ConnectorCalling {
     package func callHTTP(_ call: ConnectorCall) async throws(TaskFailure) -> ConnectorReply {
-        guard let connector = connectors[call.connector] else {
-            throw TaskFailure("FUNCTION_ERROR", "The connector `\(call.connector)` is not found, or not loaded.")
-        }
+        guard case .http(let connector) = connectors[call.connector] else { throw missing(call.connector, "http") }
         return try await connector.call(call)
+    }
+
+    package func callDatabase(_ call: DatabaseCall) async throws(TaskFailure) -> [UInt8] {
+        guard case .database(let connector) = connectors[call.connector] else { throw missing(call.connector, "db") }
+        return try await connector.call(call)
+    }
+
+    package func callCache(_ call: CacheCall) async throws(TaskFailure) -> [UInt8] {
+        guard case .cache(let connector) = connectors[call.connector] else { throw missing(call.connector, "cache") }
+        return try connector.call(call.operation, at: Stopwatch.nanoseconds())
+    }
+
+    private func missing(_ name: String, _ kind: String) -> TaskFailure {
+        guard let other = connectors[name] else {
+            return TaskFailure("FUNCTION_ERROR", "The connector `\(name)` is not found, or not loaded.")
+        }
+        return TaskFailure("FUNCTION_ERROR", "The connector `\(name)` is of the kind \(other.kind), not \(kind).")
     }
 }

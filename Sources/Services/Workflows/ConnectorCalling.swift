@@ -1,3 +1,5 @@
+package import Outbound
+
 /// What a task asks of a named connector.
 package struct ConnectorCall: Sendable {
     package var connector: String
@@ -44,6 +46,52 @@ package struct ConnectorReply: Sendable {
 package protocol ConnectorCalling: Sendable {
     /// Calls over HTTP, behind the connector's retry, breaker and address rule. Everything but a 2xx is a failure.
     func callHTTP(_ call: ConnectorCall) async throws(TaskFailure) -> ConnectorReply
+
+    /// Asks or changes a database. The answer is JSON text: an array of rows, or what was changed.
+    func callDatabase(_ call: DatabaseCall) async throws(TaskFailure) -> [UInt8]
+
+    /// Asks or changes a cache. The answer is JSON text.
+    func callCache(_ call: CacheCall) async throws(TaskFailure) -> [UInt8]
+}
+
+/// One statement for a named database.
+package struct DatabaseCall: Sendable {
+    package var connector: String
+    package var channel: String
+    package var statement: String
+    package var parameters: [SQLValue]
+    package var writes: Bool
+    /// ``Stopwatch`` nanoseconds when the run's time is up; 0 for never.
+    package var deadline: UInt64
+
+    package init(
+        connector: String, channel: String, statement: String, parameters: [SQLValue], writes: Bool, deadline: UInt64
+    ) {
+        self.connector = connector
+        self.channel = channel
+        self.statement = statement
+        self.parameters = parameters
+        self.writes = writes
+        self.deadline = deadline
+    }
+}
+
+package struct CacheCall: Sendable {
+    package enum Operation: Sendable, Equatable {
+        case read([String])
+        /// The value is JSON text.
+        case write(String, [UInt8], seconds: Int?)
+        case delete([String])
+        case increment(String, by: Int64, seconds: Int?)
+    }
+
+    package var connector: String
+    package var operation: Operation
+
+    package init(connector: String, operation: Operation) {
+        self.connector = connector
+        self.operation = operation
+    }
 }
 
 /// Where there are no connectors: trials, and tests that need none.
@@ -51,6 +99,14 @@ package struct NoConnectors: ConnectorCalling {
     package init() {}
 
     package func callHTTP(_ call: ConnectorCall) async throws(TaskFailure) -> ConnectorReply {
+        throw TaskFailure("FUNCTION_ERROR", "There is no connector `\(call.connector)` here.")
+    }
+
+    package func callDatabase(_ call: DatabaseCall) async throws(TaskFailure) -> [UInt8] {
+        throw TaskFailure("FUNCTION_ERROR", "There is no connector `\(call.connector)` here.")
+    }
+
+    package func callCache(_ call: CacheCall) async throws(TaskFailure) -> [UInt8] {
         throw TaskFailure("FUNCTION_ERROR", "There is no connector `\(call.connector)` here.")
     }
 }

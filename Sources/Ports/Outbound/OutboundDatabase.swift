@@ -1,0 +1,56 @@
+/// A value in a database's row, or a parameter of a statement.
+package enum SQLValue: Sendable, Equatable {
+    case null
+    case integer(Int64)
+    case real(Double)
+    case text(String)
+    case bytes([UInt8])
+}
+
+/// One statement with its parameters. Values are always parameters, never part of the text.
+package struct SQLStatement: Sendable {
+    package var text: String
+    package var parameters: [SQLValue]
+    package var timeout: Duration
+    /// Rows beyond which the result is refused.
+    package var maxRows: Int
+
+    package init(text: String, parameters: [SQLValue], timeout: Duration, maxRows: Int) {
+        self.text = text
+        self.parameters = parameters
+        self.timeout = timeout
+        self.maxRows = maxRows
+    }
+}
+
+package struct SQLRows: Sendable, Equatable {
+    package var columns: [String]
+    package var rows: [[SQLValue]]
+
+    package init(columns: [String], rows: [[SQLValue]]) {
+        self.columns = columns
+        self.rows = rows
+    }
+}
+
+package enum DatabaseFailure: Error, Sendable, Equatable {
+    case unreachable(String)
+    case timedOut
+    /// The database refused the statement: its reason, for whoever wrote it.
+    case refused(String)
+}
+
+/// A database of somebody else's.
+package protocol OutboundDatabase: Sendable {
+    /// Refuses statements that would change anything.
+    func read(_ statement: SQLStatement) async throws(DatabaseFailure) -> SQLRows
+    func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> (rowsAffected: Int, lastInsertID: Int64)
+    func close() async
+}
+
+/// Opens databases by URL; the first statement connects.
+package protocol DatabaseOpening: Sendable {
+    /// Schemes of the URLs it opens.
+    var schemes: [String] { get }
+    func open(url: String, connections: Int) -> any OutboundDatabase
+}

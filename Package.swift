@@ -41,7 +41,7 @@ let package = Package(
         .target(
             name: "OutboundHTTPClient",
             dependencies: [
-                "Outbound", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "Outbound", "Vocabulary", .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Adapters/OutboundHTTPClient", swiftSettings: swift),
@@ -112,7 +112,7 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "OutboundHTTPClient", "OutboundSQLite", "Connectors",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
-                .product(name: "Logging", package: "swift-log"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
             name: "Remote",

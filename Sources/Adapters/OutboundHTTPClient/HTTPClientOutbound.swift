@@ -1,6 +1,6 @@
 import AsyncHTTPClient
 import Glibc
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
@@ -13,14 +13,34 @@ import Synchronization
 /// name that leads elsewhere a moment later leads nowhere.
 package final class HTTPClientOutbound: OutboundHTTP {
     private let clients: PinnedClients
+    private let addresses = JudgedAddresses()
+    private let group: any EventLoopGroup
+    /// Calls without TLS take a short way: connections of the loop that asks.
+    private let pools: [ObjectIdentifier: NIOLoopBoundBox<PlainPool>]
 
     private static let mostRedirects = 3
 
-    /// - Parameter connectionsPerHost: open connections to one address, at most.
-    package init(connectionsPerHost: Int = 64) { clients = PinnedClients(connectionsPerHost: connectionsPerHost) }
+    /// - Parameters:
+    ///   - group: the loops to call from; the server's own, so that a call made on a loop stays there.
+    ///   - connectionsPerHost: open connections to one address, at most.
+    package init(group: any EventLoopGroup, connectionsPerHost: Int = 64) {
+        self.group = group
+        clients = PinnedClients(group: group, connectionsPerHost: connectionsPerHost)
+        pools = Dictionary(
+            uniqueKeysWithValues: group.makeIterator().map { loop in
+                let pool = PlainPool(loop: loop, connectionsPerHost: connectionsPerHost)
+                return (ObjectIdentifier(loop), NIOLoopBoundBox.makeBoxSendingValue(pool, eventLoop: loop))
+            })
+    }
 
     /// Ends all connections. Nothing may be sent afterwards.
-    package func shutDown() async { await clients.shutDown() }
+    package func shutDown() async {
+        for loop in group.makeIterator() {
+            guard let pool = pools[ObjectIdentifier(loop)] else { continue }
+            try? await loop.submit { pool.value.end() }.get()  // a loop that has ended has no connections
+        }
+        await clients.shutDown()
+    }
 
     package func send(_ request: OutboundRequest) async throws(OutboundFailure) -> OutboundReply {
         let deadline = NIODeadline.now() + .nanoseconds(Self.nanoseconds(request.timeout))
@@ -44,7 +64,9 @@ package final class HTTPClientOutbound: OutboundHTTP {
     private func sendOnce(
         _ request: OutboundRequest, to target: Target, by deadline: NIODeadline
     ) async throws(OutboundFailure) -> OutboundReply {
-        let address = try await Self.address(of: target, allowsPrivate: request.allowsPrivateAddresses, by: deadline)
+        let address = try await addresses.address(
+            of: target, allowsPrivate: request.allowsPrivateAddresses, by: deadline)
+        if target.scheme == "http" { return try await sendPlain(request, to: target, at: address, by: deadline) }
         var made = HTTPClientRequest(url: request.url)
         made.method = HTTPMethod(rawValue: request.method)
         for (name, value) in request.headers { made.headers.replaceOrAdd(name: name, value: value) }
@@ -68,11 +90,32 @@ package final class HTTPClientOutbound: OutboundHTTP {
                 guard NIODeadline.now() < deadline else { throw OutboundFailure.timedOut }
             }
             return OutboundReply(
-                status: Int(response.status.code), headers: response.headers.map { ($0.name.lowercased(), $0.value) },
+                status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
                 body: body)
         } catch {
             throw Self.failure(error)
         }
+    }
+
+    private func sendPlain(
+        _ request: OutboundRequest, to target: Target, at address: String, by deadline: NIODeadline
+    ) async throws(OutboundFailure) -> OutboundReply {
+        let current = MultiThreadedEventLoopGroup.currentEventLoop.flatMap { loop in
+            pools[ObjectIdentifier(loop)].map { (loop: loop, pool: $0) }
+        }
+        let next = group.next()
+        guard let (loop, pool) = current ?? pools[ObjectIdentifier(next)].map({ (loop: next, pool: $0) }) else {
+            throw .unreachable("there is no event loop")
+        }
+        let promise = loop.makePromise(of: Result<OutboundReply, OutboundFailure>.self)
+        let start: @Sendable () -> Void = {
+            pool.value.send(
+                .init(request: request, target: target, address: address, deadline: deadline) { promise.succeed($0) })
+        }
+        if loop.inEventLoop { start() } else { loop.execute(start) }
+        let result: Result<OutboundReply, OutboundFailure>
+        do { result = try await promise.futureResult.get() } catch { throw .unreachable("the connection broke") }
+        return try result.get()
     }
 
     private static func nanoseconds(_ duration: Duration) -> Int64 {
@@ -93,55 +136,5 @@ package final class HTTPClientOutbound: OutboundHTTP {
         case is NIOConnectionError: .unreachable("nobody listens there")
         default: .unreachable("the connection broke")
         }
-    }
-
-    // MARK: - Addresses
-
-    /// An address of the host that may be called.
-    private static func address(
-        of target: Target, allowsPrivate: Bool, by deadline: NIODeadline
-    ) async throws(OutboundFailure) -> String {
-        let host = target.host
-        let port = target.port
-        let found: [(text: String, bytes: [UInt8])]
-        do {
-            found = try await NIOThreadPool.singleton.runIfActive { resolve(host, port) }
-        } catch {
-            throw .unreachable("the name `\(host)` cannot be looked up")
-        }
-        guard let first = found.first else { throw .unreachable("there is no host `\(host)`") }
-        guard NIODeadline.now() < deadline else { throw .timedOut }
-        guard allowsPrivate || found.allSatisfy({ AddressRule.isPublic($0.bytes) }) else {
-            throw .refusedAddress("`\(host)` leads to a private address")
-        }
-        return first.text
-    }
-
-    private static func resolve(_ host: String, _ port: Int) -> [(text: String, bytes: [UInt8])] {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &list) == 0 else { return [] }
-        defer { freeaddrinfo(list) }
-        var found: [(text: String, bytes: [UInt8])] = []
-        var next = list
-        while let entry = next {
-            next = entry.pointee.ai_next
-            guard let address = entry.pointee.ai_addr else { continue }
-            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            guard
-                getnameinfo(
-                    address, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-            else { continue }
-            let name = text.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if Int32(address.pointee.sa_family) == AF_INET {
-                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self).sin_addr
-                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
-            } else if Int32(address.pointee.sa_family) == AF_INET6 {
-                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in6.self).sin6_addr
-                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
-            }
-        }
-        return found
     }
 }

@@ -26,12 +26,16 @@ final class PinnedClients: Sendable {
     }
 
     private let state = Mutex(State())
+    private let group: any EventLoopGroup
     private let connectionsPerHost: Int
 
     /// Hosts with open connections.
     private static let most = 256
 
-    init(connectionsPerHost: Int) { self.connectionsPerHost = connectionsPerHost }
+    init(group: any EventLoopGroup, connectionsPerHost: Int) {
+        self.group = group
+        self.connectionsPerHost = connectionsPerHost
+    }
 
     /// Give it back with ``giveBack(_:)``; until then it is not shut down.
     func lend(host: String, address: String) async -> Lent {
@@ -67,7 +71,7 @@ final class PinnedClients: Sendable {
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connectionsPerHost
         configuration.connectionPool.retryConnectionEstablishment = false
         configuration.connectionPool.idleTimeout = .seconds(30)
-        return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
     }
 
     func shutDown() async {

@@ -37,6 +37,17 @@ struct Target: Equatable {
 
     func isSameOrigin(as other: Target) -> Bool { scheme == other.scheme && host == other.host && port == other.port }
 
+    var hostHeader: String {
+        let name = host.contains(":") ? "[\(host)]" : host
+        return port == (scheme == "https" ? 443 : 80) ? name : "\(name):\(port)"
+    }
+
+    /// The path and query, as a request line has them.
+    var requestTarget: String {
+        let target = path.prefix { $0 != "#" }
+        return target.isEmpty ? "/" : target.hasPrefix("/") ? String(target) : "/" + target
+    }
+
     private var origin: String { "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 
     /// What a `Location` means, seen from here (RFC 3986, section 5, for the forms that servers send).

@@ -35,7 +35,6 @@ package struct OutboundRequest: Sendable, Equatable {
 
 package struct OutboundReply: Sendable {
     package var status: Int
-    /// Lower-case names.
     package var headers: [(name: String, value: String)]
     package var body: [UInt8]
 
@@ -45,7 +44,13 @@ package struct OutboundReply: Sendable {
         self.body = body
     }
 
-    package func header(_ name: String) -> String? { headers.first { $0.name == name }?.value }
+    /// - Parameter name: in lower case; the header may be written in any.
+    package func header(_ name: String) -> String? {
+        headers.first { header in
+            header.name.utf8.count == name.utf8.count
+                && zip(header.name.utf8, name.utf8).allSatisfy { ($0 >= 65 && $0 <= 90 ? $0 | 32 : $0) == $1 }
+        }?.value
+    }
 }
 
 /// Why there is no reply.

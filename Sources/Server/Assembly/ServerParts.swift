@@ -8,6 +8,7 @@ import HTTPAPI
 import HTTPServing
 import JSONTree
 import Logging
+import NIOPosix
 import OutboundHTTPClient
 import OutboundSQLite
 import Storage
@@ -44,7 +45,8 @@ struct ServerParts: Sendable {
         let state = ServingState()
         let runSettings = Self.runSettings(settings, logger)
         desk = DefinitionDesk(store: store)
-        background = BackgroundRuns(capacity: 1024)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        background = BackgroundRuns(capacity: 1024, loops: Array(loops.makeIterator()))
         writer = TraceWriter(
             store: store, lanes: threads + settings.queueWorkers, observe: Observers.writer(registry, logger))
         queue = TraceQueue(
@@ -58,7 +60,7 @@ struct ServerParts: Sendable {
                 state: state, settings: runSettings, jsonLimits: jsonLimits,
                 maxResultBytes: settings.maxResultSizeBytes),
             observe: Observers.queue(registry, logger))
-        outbound = HTTPClientOutbound()
+        outbound = HTTPClientOutbound(group: loops)
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
             databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
@@ -96,7 +98,7 @@ struct ServerParts: Sendable {
             administration: AdminBridge(
                 api: api, background: background, platformLimits: limits,
                 clientAddress: ClientAddress(trustedProxies: settings.trustedProxies)))
-        listener = HTTPListener(threads: threads, handler: door, limits: Self.httpLimits(settings))
+        listener = HTTPListener(group: loops, handler: door, limits: Self.httpLimits(settings))
         upkeep = Upkeep(settings: settings, store: store, queue: queue, operations: operations, logger: logger)
     }
 
@@ -181,7 +183,7 @@ struct ServerParts: Sendable {
             writer.finish()
             await group.waitForAll()
         }
-        await listener.shutDown()
         await outbound.shutDown()
+        await listener.shutDown()
     }
 }

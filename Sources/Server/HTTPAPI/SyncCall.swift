@@ -52,14 +52,15 @@ struct SyncCall {
             let reply = reply
             finish.complete(run, scratch: &loop.scratch) { reply.send($0) }
             loop.giveBack(intake.arena)
-        case .yielded, .waiting:
-            goOn(run, finish)
+        case .yielded: goOn(run, finish, on: nil)
+        case .waiting: goOn(run, finish, on: reply.eventLoop)
         }
     }
 
-    private func goOn(_ run: consuming ChannelRun, _ finish: SyncFinish) {
+    /// - Parameter loop: where it goes on; nil for the threads that compute.
+    private func goOn(_ run: consuming ChannelRun, _ finish: SyncFinish, on loop: (any EventLoop)?) {
         let handOver = HandOver(run, finish)
-        let hasRoom = services.background.start { await handOver.go() }
+        let hasRoom = services.background.start(on: loop) { await handOver.go(sharesThread: loop != nil) }
         if !hasRoom {
             reply.send(
                 Replies.problem(

@@ -1,5 +1,5 @@
 import NIOCore
-import NIOPosix
+package import NIOPosix
 import Synchronization
 import Vocabulary
 
@@ -12,8 +12,9 @@ package final class HTTPListener<Handler: HTTPHandling>: Sendable {
     private let listening = Mutex<(any Channel)?>(nil)
     private let open = Atomic<Int>(0)
 
-    package init(threads: Int, handler: Handler, limits: HTTPServerLimits) {
-        group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+    /// - Parameter group: the loops to serve on; shut down with the listener.
+    package init(group: MultiThreadedEventLoopGroup, handler: Handler, limits: HTTPServerLimits) {
+        self.group = group
         self.handler = handler
         self.limits = limits
         var sweepers: [ObjectIdentifier: NIOLoopBoundBox<ConnectionSweeper>] = [:]

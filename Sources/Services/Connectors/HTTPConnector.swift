@@ -11,6 +11,7 @@ package final class HTTPConnector: Sendable {
     private let config: HTTPConnectorConfig
     private let outbound: any OutboundHTTP
     private let meters: ConnectorMeters
+    private let ownHeaders: [(name: String, value: String)]
 
     init(
         name: String, contentHash: String, config: HTTPConnectorConfig, outbound: any OutboundHTTP,
@@ -19,6 +20,7 @@ package final class HTTPConnector: Sendable {
         self.name = name
         self.contentHash = contentHash
         self.config = config
+        ownHeaders = Self.ownHeaders(config)
         self.outbound = outbound
         self.breakers = breakers
         self.meters = meters
@@ -131,26 +133,34 @@ package final class HTTPConnector: Sendable {
         }
     }
 
-    /// The connector's headers, its authentication, the task's headers, the trace: the later takes the earlier's place.
-    private func headers(_ call: ConnectorCall) -> [(name: String, value: String)] {
+    /// The connector's headers and its authentication, with lower-case names: the later takes the earlier's place.
+    private static func ownHeaders(_ config: HTTPConnectorConfig) -> [(name: String, value: String)] {
         var all: [(name: String, value: String)] = []
-        func put(_ name: String, _ value: String) {
-            all.removeAll { $0.name.lowercased() == name.lowercased() }
-            all.append((name, value))
-        }
-        put("user-agent", "weir")
-        put("accept", "application/json")
-        for header in config.headers { put(header.name, header.value) }
+        put("user-agent", "weir", &all)
+        put("accept", "application/json", &all)
+        for header in config.headers { put(header.name, header.value, &all) }
         switch config.authentication {
-        case .bearer(let token): put("authorization", "Bearer \(token)")
+        case .bearer(let token): put("authorization", "Bearer \(token)", &all)
         case .basic(let username, let password):
-            put("authorization", "Basic " + Base64.text(Array("\(username):\(password)".utf8)))
-        case .header(let name, let value): put(name, value)
+            put("authorization", "Basic " + Base64.text(Array("\(username):\(password)".utf8)), &all)
+        case .header(let name, let value): put(name, value, &all)
         case nil: break
         }
-        for header in call.headers { put(header.name, header.value) }
-        put("traceparent", call.origin.traceContext.child().traceparent)
-        put("x-request-id", call.origin.requestID)
+        return all
+    }
+
+    private static func put(_ name: String, _ value: String, _ all: inout [(name: String, value: String)]) {
+        let name = name.lowercased()
+        all.removeAll { $0.name == name }
+        all.append((name, value))
+    }
+
+    /// What the connector sends always, the task's headers, the trace.
+    private func headers(_ call: ConnectorCall) -> [(name: String, value: String)] {
+        var all = ownHeaders
+        for header in call.headers { Self.put(header.name, header.value, &all) }
+        all.append(("traceparent", call.origin.traceContext.child().traceparent))
+        all.append(("x-request-id", call.origin.requestID))
         return all
     }
 

@@ -287,4 +287,44 @@ import Testing
         #expect(up["reachable"] as? Bool == true && down["reachable"] as? Bool == false && down["error"] != nil)
         #expect(try client.call("POST", "\(Self.connectors)/none/test").status == 404)
     }
+
+    @Test func `a kept connection that the other side has given up costs no call`() throws {
+        let upstream = try Upstream { _ in .replyAndGo(body: "{}") }
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        _ = try connector(client, upstream.url, #","retry":{"max_retries":0}"#)
+        try client.deploy("out", tasks: call())
+
+        let statuses = try (0..<50).map { _ in try client.call("POST", "\(Client.data)/out", "{}").status }
+
+        #expect(statuses.allSatisfy { $0 == 200 })
+        #expect(upstream.requests.count == 50)
+    }
+
+    @Test func `a thousand calls that fail in every way leave no connection behind`() throws {
+        let upstream = try Upstream { request in
+            switch request.path {
+            case "/hangup": .hangUp
+            case "/silent": .silence
+            case "/large": .reply(status: 200, body: String(repeating: "a", count: 2000))
+            default: .reply(status: 500, body: "no")
+            }
+        }
+        let weir = try RunningWeir(["engine.circuit_breaker.enabled=false"])
+        let client = Client(weir.port)
+        _ = try connector(client, upstream.url, #","retry":{"max_retries":0},"max_response_size":1000"#)
+        for (path, timeout) in [("hangup", 1000), ("silent", 5), ("large", 1000), ("error", 1000)] {
+            try client.deploy(path, tasks: call(#","timeout_ms":\#(timeout),"path":"\#(path)""#))
+        }
+        func round() throws {
+            for path in ["hangup", "silent", "large", "error"] {
+                #expect(try client.call("POST", "\(Client.data)/\(path)", "{}").status == 500)
+            }
+        }
+        for _ in 0..<10 { try round() }
+        let before = weir.descriptors
+        for _ in 0..<240 { try round() }
+
+        #expect(weir.descriptors <= before + 10, "\(before) before, \(weir.descriptors) after")
+    }
 }

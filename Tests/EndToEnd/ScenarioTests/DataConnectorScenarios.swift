@@ -77,7 +77,9 @@ import Testing
 
         #expect(replies.map(\.status) == [500, 500, 200, 500, 500, 500], "\(texts)")
         #expect(texts[0].contains("does not only read") && texts[1].contains("more than 10 rows"))
-        #expect(texts[3].contains("in time") && texts[4].contains("no such table") && texts[5].contains("1 parameters"), "\(texts)")
+        #expect(
+            texts[3].contains("in time") && texts[4].contains("no such table") && texts[5].contains("1 parameters"),
+            "\(texts)")
         #expect(Date().timeIntervalSince(began) < 10)
         let bad = try client.call(
             "POST", "\(Client.admin)/workflows/validate",

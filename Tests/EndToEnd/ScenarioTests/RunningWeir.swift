@@ -58,6 +58,11 @@ final class RunningWeir {
         }
     }
 
+    /// Open files and sockets of the server.
+    var descriptors: Int {
+        (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processIdentifier)/fd"))?.count ?? 0
+    }
+
     func send(signal: Int32) { kill(process.processIdentifier, signal) }
 
     func waitForExit() -> Int32 {

@@ -17,6 +17,8 @@ final class Upstream: Sendable {
         case silence
         /// The connection is closed without a word.
         case hangUp
+        /// An answer that leaves the connection open in word, and closed in deed.
+        case replyAndGo(body: String)
     }
 
     let port: Int
@@ -67,6 +69,10 @@ final class Upstream: Sendable {
             seen.withLock { $0.append(request) }
             switch answer(request) {
             case .hangUp: return
+            case .replyAndGo(let body):
+                let all = Array("HTTP/1.1 200 X\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
+                _ = send(connection, all, all.count, Int32(MSG_NOSIGNAL))
+                return
             case .silence:
                 var byte: UInt8 = 0
                 _ = recv(connection, &byte, 1, 0)

@@ -1,0 +1,98 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import Outbound
+import Synchronization
+import Vocabulary
+
+/// Looks names up, and says which address of theirs may be called.
+///
+/// An answer is kept for some seconds: the connection goes to the address that was judged, so keeping it is as safe as
+/// asking again.
+final class JudgedAddresses: Sendable {
+    private struct Answer {
+        var address: String
+        var isPublic: Bool
+        var expires: UInt64
+    }
+
+    private let known = Mutex<[String: Answer]>([:])
+
+    private static let lifetime: UInt64 = 5_000_000_000
+    private static let most = 1000
+
+    func address(
+        of target: Target, allowsPrivate: Bool, by deadline: NIODeadline
+    ) async throws(OutboundFailure) -> String {
+        let now = Stopwatch.nanoseconds()
+        let answer: Answer
+        if let kept = known.withLock({ $0[target.host] }), kept.expires > now {
+            answer = kept
+        } else {
+            answer = try await lookUp(target.host, at: now)
+            known.withLock { known in
+                if known.count >= Self.most { known = known.filter { $0.value.expires > now } }
+                if known.count < Self.most { known[target.host] = answer }
+            }
+        }
+        guard NIODeadline.now() < deadline else { throw .timedOut }
+        guard allowsPrivate || answer.isPublic else {
+            throw .refusedAddress("`\(target.host)` leads to a private address")
+        }
+        return answer.address
+    }
+
+    private func lookUp(_ host: String, at now: UInt64) async throws(OutboundFailure) -> Answer {
+        let found: [(text: String, bytes: [UInt8])]
+        if let literal = Self.literal(host) {
+            found = [(host, literal)]
+        } else {
+            do {
+                found = try await NIOThreadPool.singleton.runIfActive { Self.resolve(host) }
+            } catch {
+                throw .unreachable("the name `\(host)` cannot be looked up")
+            }
+        }
+        guard let first = found.first else { throw .unreachable("there is no host `\(host)`") }
+        return Answer(
+            address: first.text, isPublic: found.allSatisfy { AddressRule.isPublic($0.bytes) },
+            expires: now + Self.lifetime)
+    }
+
+    /// The bytes of an address that is written out.
+    private static func literal(_ host: String) -> [UInt8]? {
+        var four = in_addr()
+        if inet_pton(AF_INET, host, &four) == 1 { return withUnsafeBytes(of: four) { Array($0) } }
+        var six = in6_addr()
+        if inet_pton(AF_INET6, host, &six) == 1 { return withUnsafeBytes(of: six) { Array($0) } }
+        return nil
+    }
+
+    private static func resolve(_ host: String) -> [(text: String, bytes: [UInt8])] {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
+        defer { freeaddrinfo(list) }
+        var found: [(text: String, bytes: [UInt8])] = []
+        var next = list
+        while let entry = next {
+            next = entry.pointee.ai_next
+            guard let address = entry.pointee.ai_addr else { continue }
+            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+            guard
+                getnameinfo(
+                    address, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
+            else { continue }
+            let name = text.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            if Int32(address.pointee.sa_family) == AF_INET {
+                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self).sin_addr
+                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
+            } else if Int32(address.pointee.sa_family) == AF_INET6 {
+                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in6.self).sin6_addr
+                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
+            }
+        }
+        return found
+    }
+}

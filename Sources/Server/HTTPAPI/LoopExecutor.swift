@@ -1,0 +1,13 @@
+import NIOCore
+
+/// Runs tasks on an event loop's thread, so that what waits for a reply of another system costs no change of threads.
+final class LoopExecutor: TaskExecutor {
+    let loop: any EventLoop
+
+    init(_ loop: any EventLoop) { self.loop = loop }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+}

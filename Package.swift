@@ -52,7 +52,8 @@ let package = Package(
         .target(
             name: "Workflows",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Outbound", "Telemetry", .product(name: "Crypto", package: "swift-crypto"),
+                "Vocabulary", "JSONTree", "JSONLogic", "Outbound", "Telemetry",
+                .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             path: "Sources/Services/Workflows",
@@ -110,7 +111,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "OutboundHTTPClient", "OutboundSQLite", "Connectors",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "OutboundHTTPClient",
+                "OutboundSQLite", "Connectors",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),

@@ -8,9 +8,13 @@ import Vocabulary
 package final class SQLiteStore: DurableStore {
     let writer = SQLiteConnection(label: "weir.sqlite.writer")
     let reader = SQLiteConnection(label: "weir.sqlite.reader")
+    let path: String
     private let lock: FileLock
 
-    private init(lock: FileLock) { self.lock = lock }
+    private init(path: String, lock: FileLock) {
+        self.path = path
+        self.lock = lock
+    }
 
     /// - Parameter url: `sqlite:` and a path.
     package static func open(url: String) async throws(StorageFailure) -> SQLiteStore {
@@ -18,7 +22,7 @@ package final class SQLiteStore: DurableStore {
             throw .broken("storage.url must begin with `sqlite:`; it is `\(url.prefix { $0 != ":" }):…`.")
         }
         let path = String(url.dropFirst(7))
-        let store = SQLiteStore(lock: try FileLock(path + ".lock"))
+        let store = SQLiteStore(path: path, lock: try FileLock(path + ".lock"))
         try await store.writer.with { connection throws(StorageFailure) in
             try connection.open(path, readOnly: false)
             try SQLiteSchema.migrate(connection)

@@ -16,6 +16,10 @@ package final class InMemoryStore: DurableStore {
 
     package func ping() async throws(StorageFailure) {}
     package func close() async {}
+
+    package func backUp(to file: String) async throws(StorageFailure) {
+        throw .broken("A database in memory cannot be backed up.")
+    }
 }
 
 extension InMemoryStore {

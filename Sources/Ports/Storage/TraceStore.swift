@@ -55,5 +55,7 @@ package protocol TraceStore: Sendable {
 package protocol DurableStore: DefinitionStore, AuditStore, TraceStore {
     /// A cheap round trip, for health.
     func ping() async throws(StorageFailure)
+    /// Writes everything, as of one moment, to a new file that is verified; requests go on meanwhile.
+    func backUp(to file: String) async throws(StorageFailure)
     func close() async
 }

@@ -15,12 +15,14 @@ package struct AdminAPI: Sendable {
     let jsonLimits: JSONLimits
     let maxLoopIterations: Int
     let secrets: ConnectorSecrets
+    let backupFolder: String
     let clock: WallClock
     let tokenMatches: @Sendable (_ token: String, _ hash: [UInt8]) -> Bool
 
     package init(
         desk: DefinitionDesk, store: any DurableStore, control: any EngineControl, keys: AdminKeys,
         functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, secrets: ConnectorSecrets,
+        backupFolder: String,
         clock: WallClock = .system,
         tokenMatches: @escaping @Sendable (String, [UInt8]) -> Bool
     ) {
@@ -32,12 +34,17 @@ package struct AdminAPI: Sendable {
         self.jsonLimits = jsonLimits
         self.maxLoopIterations = maxLoopIterations
         self.secrets = secrets
+        self.backupFolder = backupFolder
         self.clock = clock
         self.tokenMatches = tokenMatches
     }
 
     static let routes: [AdminRoute] =
-        DefinitionHandlers.routes + ConnectorHandlers.routes + ImportHandlers.routes + TraceHandlers.routes
+        DefinitionHandlers.routes
+        + ConnectorHandlers.routes
+        + ImportHandlers.routes
+        + TraceHandlers.routes
+        + BackupHandlers.routes
         + OperationHandlers.routes
 
     package func respond(to request: AdminRequest) async -> AdminResponse {

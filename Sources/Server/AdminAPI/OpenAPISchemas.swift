@@ -2,6 +2,10 @@
 enum OpenAPISchemas {
     static let json = #"""
         {
+        "Backup":{"type":"object","required":["filename","size_bytes"],"properties":{"filename":{"type":"string"},\#
+        "path":{"type":"string"},"size_bytes":{"type":"integer"},"created_at":{"type":"string"},\#
+        "modified_at":{"type":"string"}}},
+        "Backups":{"type":"array","items":{"$ref":"#/components/schemas/Backup"}},
         "Invalidated":{"type":"object","required":["namespace","invalidated"],"properties":{"namespace":\#
         {"type":"string"},"invalidated":{"type":"boolean"}}},
         "ConnectorEdit":{"type":"object","properties":{"name":{"type":"string","minLength":1,"maxLength":255},\#

@@ -88,7 +88,7 @@ struct ServerParts: Sendable {
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
             maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
-            tokenMatches: { TraceToken.matches($0, $1) })
+            backupFolder: settings.backupFolder, tokenMatches: { TraceToken.matches($0, $1) })
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             trustedProxies: settings.trustedProxies, jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader,

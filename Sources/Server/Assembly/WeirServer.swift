@@ -45,6 +45,16 @@ package enum WeirServer {
         logger.notice("stopped")
     }
 
+    /// Puts a backup in the place of the database that the settings name.
+    package static func restore(_ file: String, _ settings: Settings) async throws {
+        do throws(StorageFailure) { try await SQLiteStore.restore(file, toURL: settings.storageURL) } catch {
+            switch error {
+            case .unavailable(let reason), .broken(let reason): throw StartFailure(reason)
+            case .conflict: throw StartFailure("The database is in use.")
+            }
+        }
+    }
+
     private static func openStore(_ url: String) async throws -> any DurableStore {
         if url == "memory:" { return InMemoryStore() }
         do throws(StorageFailure) { return try await SQLiteStore.open(url: url) } catch {

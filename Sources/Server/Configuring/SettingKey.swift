@@ -48,6 +48,7 @@ struct SettingKey: Sendable {
         .init(
             "ingest.max_payload_size", .number(\.maxPayloadSize, 1024...(1 << 30)), "Bytes of a data request's body."),
         .init("ingest.max_json_depth", .number(\.maxJSONDepth, 4...512), "Arrays and objects inside one another."),
+        .init("storage.backup_dir", .text(\.backupFolder, choices: []), "Where backups are put."),
         .init(
             "storage.connector_encryption_key", .text(\.connectorEncryptionKey, choices: []),
             "64 hex digits that seal the connectors' secrets; made and kept beside the database where none is set.",

@@ -86,7 +86,8 @@ struct RepeatedCall {
             var data = JSONObjectBuilder(capacity: 2, in: arena)
             data.append(key: "data", payload)
             data.append(key: "metadata", metadata)
-            guard let value = try? logic.evaluate(data.finish(), in: arena), !value.isNull else { return nil }  // no key
+            // A rule without an answer names no key: such a request is not remembered.
+            guard let value = try? logic.evaluate(data.finish(), in: arena), !value.isNull else { return nil }
             JSONWriter.write(value, into: &text)
         } else if config.keyFields.isEmpty {
             JSONWriter.write(payload, into: &text)

@@ -229,4 +229,41 @@ import Testing
             #expect(schemas[String(reference.1)] != nil, "there is no schema \(reference.1)")
         }
     }
+
+    @Test func `a backup made under load holds what was there, and brings it back`() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-backups-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let weir = try RunningWeir(["storage.backup_dir=\(folder.path)"])
+        let client = Client(weir.port)
+        try client.deploy("kept", tasks: Client.parse)
+        let ids = try (0..<50).compactMap { _ in
+            try client.call("POST", "\(Client.data)/kept/async", "{}").object["trace_id"] as? String
+        }
+
+        let made = try weir.command(["backup", "-o", "json"])
+        let listed = try client.call("GET", "\(Client.admin)/backups").object["data"] as? [[String: Any]]
+        try client.deploy("later", tasks: Client.parse)
+        let path = made.object["path"] as? String ?? ""
+        let running = try RunningWeir.command(["restore", path, "--storage-url", "sqlite:\(weir.folder.path)/weir.db"])
+        weir.send(signal: SIGTERM)
+        _ = weir.waitForExit()
+        let damaged = folder.appendingPathComponent("damaged.db")
+        try Data("SQLite format 3 and nonsense".utf8).write(to: damaged)
+        let refused = try RunningWeir.command([
+            "restore", damaged.path, "--storage-url", "sqlite:\(weir.folder.path)/weir.db",
+        ])
+        let restored = try RunningWeir.command(["restore", path, "--storage-url", "sqlite:\(weir.folder.path)/weir.db"])
+        try weir.start()
+        let again = Client(weir.port)
+
+        #expect(made.code == 0 && made.object["size_bytes"] as? Int ?? 0 > 0, "\(made)")
+        #expect(listed?.first?["filename"] as? String == made.object["filename"] as? String)
+        #expect(running.code == 1 && running.errors.contains("open"), "\(running)")
+        #expect(refused.code == 1 && restored.code == 0, "\(refused) \(restored)")
+        #expect(try again.call("POST", "\(Client.data)/kept", "{}").status == 200)
+        #expect(try again.call("GET", "\(Client.admin)/channels/later").status == 404)
+        for id in ids { #expect(try TraceScenarios.wait(again, id)["status"] as? String == "completed") }
+        let memory = try RunningWeir(arguments: ["--storage-url", "memory:"])
+        #expect(try Client(memory.port).call("POST", "\(Client.admin)/backups").status == 400)
+    }
 }

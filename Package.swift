@@ -119,7 +119,8 @@ let package = Package(
         .target(
             name: "Remote",
             dependencies: [
-                "JSONTree", "Storage", "Definitions", .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                "JSONTree", "Storage", "Connectors", "Definitions",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Remote", swiftSettings: swift),

@@ -24,6 +24,15 @@ enum ConnectorHandlers {
             body: "ConnectorDraft", answer: .one("Verdict")
         ) { api, call in ImportHandlers.verdict(api.connectorDetails(of: call.body)) },
         .init(
+            "POST", base + "/import", tag: "connectors", "Import many connectors",
+            query: ["on_conflict", "dry_run"], body: "ConnectorDrafts", answer: .one("ImportReport")
+        ) { try await ConnectorImport.importAll($0, $1) },
+        .init(
+            "GET", base + "/export", tag: "connectors", "All connectors, as import takes them; secrets masked",
+            query: ["tag"],
+            answer: .one("ConnectorDrafts")
+        ) { try await ConnectorImport.export($0, $1) },
+        .init(
             "GET", base + "/circuit-breakers", tag: "connectors", "The breakers by channel and connector",
             answer: .one("Breakers")
         ) { api, _ in breakers(api) },
@@ -128,19 +137,10 @@ enum ConnectorHandlers {
     }
 
     /// Checks a connector and seals its secrets.
-    private static func content(
+    static func content(
         _ api: AdminAPI, _ body: JSONValue, over stored: JSONValue?
     ) throws(Problem) -> (DefinitionContent, Bool) {
-        let details = api.connectorDetails(of: body)
-        guard details.isEmpty else { throw Problem(.validation, "The connector is not valid.", details: details) }
-        let arena = JSONArena()
-        var document = JSONDocument(root: body.copied(into: arena), arena: arena)
-        let config = try api.secrets.sealed(
-            body.member("config") ?? .null, over: stored?.member("config"), in: arena)
-        guard let path = try? JSONPath("config"), document.set(path, to: config) else {
-            throw Problem(.internalError, "The connector could not be put together.")
-        }
-        return (DefinitionContent(document.root, kind: .connector), body.member("enabled")?.boolValue ?? true)
+        (try api.content(body, .connector, over: stored), body.member("enabled")?.boolValue ?? true)
     }
 
     private static func delete(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {

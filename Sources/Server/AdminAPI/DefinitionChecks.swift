@@ -32,9 +32,10 @@ extension AdminAPI {
         guard details.isEmpty else {
             throw Problem(.validation, "The \(kind.rawValue) is not valid.", details: details)
         }
-        guard kind == .channel else { return DefinitionContent(body, kind: kind) }
         let arena = JSONArena()
-        return DefinitionContent(try secrets.sealedChannel(body, over: stored, in: arena), kind: kind)
+        return try withExtendedLifetime(arena) { () throws(Problem) in
+            DefinitionContent(try secrets.sealedDefinition(body, kind, over: stored, in: arena), kind: kind)
+        }
     }
 
     /// Why a version may not go live, judged with the other definitions as they are.

@@ -7,7 +7,7 @@ import Vocabulary
 enum ImportHandlers {
     static let routes: [AdminRoute] = []
 
-    private static let mostItems = 1000
+    static let mostItems = 1000
 
     /// `{"valid","errors","warnings"}` under `data`.
     static func verdict(_ details: [Problem.Detail], warnings: [Problem.Detail] = []) -> AdminResponse {
@@ -57,21 +57,30 @@ enum ImportHandlers {
         }
     }
 
-    private struct Outcome: Sendable {
+    struct Outcome: Sendable {
         var id: String
         var action: String?
         var problem: Problem?
     }
 
     static func importAll(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        try await each(of: call) { await importOne($0, kind, api, call) }
+    }
+
+    /// Imports one after the other; what is wrong with one does not keep the others out.
+    static func each(
+        of call: AdminCall, _ take: (JSONValue) async -> Outcome
+    ) async throws(Problem) -> AdminResponse {
         let body = call.body
         guard body.isArray, body.count <= mostItems else {
             throw Problem(.validation, "The body must be an array of at most \(mostItems) definitions.")
         }
-        var outcomes: [Outcome] = []
-        for index in 0..<body.count {
-            outcomes.append(await importOne(body[index], kind, api, call))
+        let onConflict = call.query["on_conflict"] ?? "fail"
+        guard ["fail", "skip", "new_version"].contains(onConflict) else {
+            throw Problem(.validation, "`on_conflict` is fail, skip or new_version.")
         }
+        var outcomes: [Outcome] = []
+        for index in 0..<body.count { outcomes.append(await take(body[index])) }
         return report(outcomes, isDryRun: call.flag("dry_run"))
     }
 
@@ -82,11 +91,12 @@ enum ImportHandlers {
         let id = given ?? Identifier.make().description
         do {
             let arena = JSONArena()
-            let content = try withExtendedLifetime(arena) {
-                try api.content(DefinitionContent.importable(value, in: arena), kind)
-            }
             let onConflict = call.query["on_conflict"] ?? "fail"
             let known = try await api.desk.book().latest(kind, id)
+            let stored = known.flatMap { try? OwnedJSON(parsing: $0.body) }  // what is stored is JSON
+            let content = try withExtendedLifetime((arena, stored)) {
+                try api.content(DefinitionContent.importable(value, in: arena), kind, over: stored?.value)
+            }
             if let known {
                 if known.contentHash == content.hash { return Outcome(id: id, action: "unchanged") }
                 if onConflict == "skip" { return Outcome(id: id, action: "skipped") }

@@ -20,6 +20,7 @@ enum OpenAPISchemas {
         "max_response_size":{"type":"integer","minimum":1},"allow_private_urls":{"type":"boolean"},\#
         "operations":{"type":"object","properties":{"methods":{"type":"array","items":{"type":"string"}}}}}},\#
         "enabled":{"type":"boolean"},"tags":{"type":"array","items":{"type":"string"}}}},
+        "ConnectorDrafts":{"type":"array","maxItems":1000,"items":{"$ref":"#/components/schemas/ConnectorDraft"}},
         "ConnectorDraft":{"allOf":[{"$ref":"#/components/schemas/ConnectorEdit"},{"type":"object","required":["name",\#
         "connector_type","config"],"properties":{"id":{"type":"string"}}}]},
         "Connector":{"type":"object","required":["id","name","connector_type","config","enabled","load_status"],\#

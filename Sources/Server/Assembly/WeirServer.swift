@@ -31,7 +31,7 @@ package enum WeirServer {
         let secrets = try SecretKey.secrets(settings)
         let parts = ServerParts(settings: settings, store: store, secrets: secrets, logger: logger)
         if !definitions.isEmpty {
-            try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions)
+            try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions, secrets: secrets)
         }
         _ = try await parts.engine.reload()
         await parts.queue.countBacklogOnce()

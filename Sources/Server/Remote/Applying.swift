@@ -23,22 +23,65 @@ package struct Applying: Sendable {
         for file in files { try await check(file) }
         var steps: [Step] = []
         for file in files {
-            let versions = try await versions(file.kind, file.id)
-            let live = versions.last { $0.status == .active }
-            let decision = ApplyDecision.decide(file.content, versions: versions)
+            let (decision, live) =
+                file.kind == .connector ? try await connectorDecision(file) : try await decision(file)
             let difference =
-                decision.changesAnything
-                ? LineDifference.lines(from: Self.lines(live?.content), to: Self.lines(file.content)) : []
+                decision.changesAnything ? LineDifference.lines(from: Self.lines(live), to: Self.lines(file.shown)) : []
             steps.append(
                 Step(kind: file.kind, id: file.id, decision: decision, difference: difference, local: file))
         }
         guard prunes else { return steps }
-        for kind in [DefinitionKind.channel, .workflow] {
-            for id in try await identifiers(kind) where !files.contains(where: { $0.kind == kind && $0.id == id }) {
+        for kind in [DefinitionKind.channel, .workflow, .connector] {
+            for (id, name) in try await identifiers(kind)
+            where !files.contains(where: { $0.kind == kind && ($0.id == id || $0.id == name) }) {
                 steps.append(Step(kind: kind, id: id, decision: .delete, difference: []))
             }
         }
         return steps
+    }
+
+    private func decision(
+        _ file: LocalDefinition
+    ) async throws(ServerFailure) -> (ApplyDecision, DefinitionContent?) {
+        let versions = try await versions(file.kind, file.id)
+        let live = versions.last { $0.status == .active }
+        let decision = ApplyDecision.decide(file.content, versions: versions)
+        // What the server shows has its secrets masked; only the server can tell whether they are the same.
+        if let live, decision == .update, file.shown.hash == live.content.hash,
+            try await importOutcome(file, isDryRun: true) == "unchanged"
+        {
+            return (.unchanged(version: live.version), live.content)
+        }
+        return (decision, live?.content)
+    }
+
+    private func connectorDecision(
+        _ file: LocalDefinition
+    ) async throws(ServerFailure) -> (ApplyDecision, DefinitionContent?) {
+        let page = try await server.json("GET", "/api/v1/admin/connectors/export")
+        let list = page.value.member("data") ?? .null
+        let live =
+            list.isArray
+            ? (0..<list.count).first {
+                [list[$0].member("id")?.stringValue, list[$0].member("name")?.stringValue].contains(file.id)
+            } : nil
+        let content = live.map { DefinitionContent(list[$0], kind: .connector) }
+        switch try await importOutcome(file, isDryRun: true) {
+        case "created": return (.create, content)
+        case "unchanged": return (.unchanged(version: 1), content)
+        default: return (.update, content)
+        }
+    }
+
+    /// What importing this one does, or would do.
+    private func importOutcome(_ file: LocalDefinition, isDryRun: Bool) async throws(ServerFailure) -> String {
+        let reply = try await server.json(
+            "POST",
+            "/api/v1/admin/\(file.kind.rawValue)s/import?on_conflict=new_version" + (isDryRun ? "&dry_run=true" : ""),
+            body: Array("[".utf8) + file.bytes + Array("]".utf8))
+        try Self.checkImport(reply.value)
+        let results = reply.value.member("data")?.member("results") ?? .null
+        return results.isArray && results.count > 0 ? results[0].member("action")?.stringValue ?? "" : ""
     }
 
     /// Does one step and returns the version that is live afterwards; nil where none is.
@@ -47,11 +90,8 @@ package struct Applying: Sendable {
         switch step.decision {
         case .unchanged(let version): return version
         case .create, .update:
-            let body = Array("[".utf8) + (step.local?.bytes ?? []) + Array("]".utf8)
-            let imported = try await server.json(
-                "POST", "/api/v1/admin/\(step.kind.rawValue)s/import?on_conflict=new_version", body: body)
-            try Self.checkImport(imported.value)
-            return try await activate(path)
+            if let local = step.local { _ = try await importOutcome(local, isDryRun: false) }
+            return step.kind == .connector ? nil : try await activate(path)
         case .activate: return try await activate(path)
         case .restore(let version):
             let reply = try await server.json(
@@ -99,15 +139,20 @@ package struct Applying: Sendable {
         return (0..<list.count).compactMap { RemoteVersion(list[$0], kind: kind) }.sorted { $0.version < $1.version }
     }
 
-    private func identifiers(_ kind: DefinitionKind) async throws(ServerFailure) -> [String] {
-        var found: [String] = []
+    /// The name only where a file may use it instead of the id.
+    private func identifiers(
+        _ kind: DefinitionKind
+    ) async throws(ServerFailure) -> [(id: String, name: String?)] {
+        let field = kind == .connector ? "id" : "\(kind.rawValue)_id"
+        var found: [(id: String, name: String?)] = []
         while true {
             let page = try await server.json(
                 "GET",
                 "/api/v1/admin/\(kind.rawValue)s?limit=1000&offset=\(found.count)&sort_by=created_at&sort_order=asc")
             guard let list = page.value.member("data"), list.isArray, list.count > 0 else { return found }
             for place in 0..<list.count {
-                if let id = list[place].member("\(kind.rawValue)_id")?.stringValue { found.append(id) }
+                guard let id = list[place].member(field)?.stringValue else { continue }
+                found.append((id, kind == .connector ? list[place].member("name")?.stringValue : nil))
             }
             guard list.count == 1000 else { return found }
         }

@@ -1,3 +1,4 @@
+import Connectors
 package import Definitions
 import Foundation
 import JSONTree
@@ -9,11 +10,13 @@ package struct LocalDefinition: Sendable {
     package var id: String
     package var file: String
     package var content: DefinitionContent
+    /// The content as a server shows it: with its secrets masked.
+    package var shown: DefinitionContent
     /// As it is sent: the content with its id.
     package var bytes: [UInt8]
 
-    /// Every definition of a file, or of all `.json` files in a folder and its folders; workflows first, because a
-    /// channel goes live only when its workflow is.
+    /// Every definition of a file, or of all `.json` files in a folder and its folders; first what others
+    /// need to go live: connectors, then workflows, then channels.
     package static func read(_ path: String) throws(ServerFailure) -> [LocalDefinition] {
         var isFolder: ObjCBool = false
         guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
@@ -49,17 +52,36 @@ package struct LocalDefinition: Sendable {
 
     private init(_ value: JSONValue, file: String) throws(ServerFailure) {
         guard value.isObject else { throw .input("\(file): a definition must be an object.") }
-        let isWorkflow = value.member("tasks") != nil || value.member("channel_type") == nil
-        kind = isWorkflow ? .workflow : .channel
-        let name = isWorkflow ? "workflow_id" : "channel_id"
-        guard let id = value.member(name)?.stringValue, !id.isEmpty else {
-            throw .input("\(file): a definition in a file needs its `\(name)`.")
+        kind = Self.kind(of: value)
+        // A connector is known by its name, so its file needs no id.
+        let names =
+            switch kind {
+            case .workflow: ["workflow_id"]
+            case .channel: ["channel_id"]
+            case .connector: ["id", "name"]
+            }
+        guard let id = names.lazy.compactMap({ value.member($0)?.stringValue }).first, !id.isEmpty else {
+            throw .input("\(file): a definition in a file needs its `\(names[names.count - 1])`.")
         }
         self.id = id
         self.file = file
         content = DefinitionContent(value, kind: kind)
         let arena = JSONArena()
+        shown = DefinitionContent(Self.masked(value, kind, in: arena), kind: kind)
         bytes = JSONWriter.bytes(DefinitionContent.importable(value, in: arena))
+    }
+
+    private static func masked(_ value: JSONValue, _ kind: DefinitionKind, in arena: JSONArena) -> JSONValue {
+        guard kind == .connector else { return ConnectorSecrets.maskedChannel(value, in: arena) }
+        var document = JSONDocument(root: value.copied(into: arena), arena: arena)
+        guard let config = value.member("config"), let path = try? JSONPath("config") else { return value }
+        _ = document.set(path, to: ConnectorSecrets.masked(config, in: arena))
+        return document.root
+    }
+
+    private static func kind(of value: JSONValue) -> DefinitionKind {
+        if value.member("connector_type") != nil { return .connector }
+        return value.member("tasks") == nil && value.member("channel_type") != nil ? .channel : .workflow
     }
 
     private static func ordered(_ all: [LocalDefinition]) throws(ServerFailure) -> [LocalDefinition] {
@@ -69,6 +91,6 @@ package struct LocalDefinition: Sendable {
                 throw .input("The \(each.kind.rawValue) `\(each.id)` is defined in \(other) and in \(each.file).")
             }
         }
-        return all.filter { $0.kind == .workflow } + all.filter { $0.kind == .channel }
+        return [DefinitionKind.connector, .workflow, .channel].flatMap { kind in all.filter { $0.kind == kind } }
     }
 }

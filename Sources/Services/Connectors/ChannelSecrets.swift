@@ -1,5 +1,5 @@
 package import JSONTree
-package import Vocabulary
+import Vocabulary
 
 /// The secrets in a channel's definition: the keys and signing secrets under `config.auth`, treated like a connector's.
 extension ConnectorSecrets {
@@ -29,7 +29,7 @@ extension ConnectorSecrets {
     }
 
     /// - Throws: a problem where a mask stands for nothing.
-    package func sealedChannel(
+    func sealedChannel(
         _ body: JSONValue, over stored: JSONValue?, in arena: JSONArena
     ) throws(Problem) -> JSONValue {
         let known = stored?.member("config")?.member("auth")

@@ -1,4 +1,5 @@
 package import JSONTree
+package import Storage
 package import Vocabulary
 
 /// What becomes of the texts in a connector's config: sealed when it is stored, masked when it is shown, opened when it is
@@ -45,7 +46,8 @@ package struct ConnectorSecrets: Sendable {
         }
     }
 
-    /// For storing: literal secrets sealed; `******` means what is stored already.
+    /// For storing: literal secrets sealed; `******` means what is stored already. A secret that has not changed stays
+    /// sealed as it is: the same content twice is the same content.
     ///
     /// - Throws: a problem where a mask stands for nothing.
     package func sealed(
@@ -54,7 +56,6 @@ package struct ConnectorSecrets: Sendable {
         var missing: [String] = []
         let result = Self.transform(config, [], in: arena) { path, text in
             guard !Self.isReference(text), !Self.isReadable(path), !SecretBox.isSealed(text) else { return text }
-            guard text == Self.mask else { return box.seal(text) ?? Self.mask }
             var place = stored
             for name in path {
                 place = place.flatMap { value in
@@ -62,7 +63,12 @@ package struct ConnectorSecrets: Sendable {
                     return Int(name).flatMap { $0 < value.count ? value[$0] : nil }
                 }
             }
-            guard let known = place?.stringValue else {
+            let known = place?.stringValue
+            guard text == Self.mask else {
+                if let known, box.open(known) == text { return known }
+                return box.seal(text) ?? Self.mask
+            }
+            guard let known else {
                 missing.append("config." + path.joined(separator: "."))
                 return text
             }
@@ -74,6 +80,25 @@ package struct ConnectorSecrets: Sendable {
                 details: missing.map { .init($0, .invalid, "Write the secret, or a reference such as env://NAME.") })
         }
         return result
+    }
+
+    /// A definition of any kind as it is stored.
+    ///
+    /// - Throws: a problem where a mask stands for nothing.
+    package func sealedDefinition(
+        _ body: JSONValue, _ kind: DefinitionKind, over stored: JSONValue?, in arena: JSONArena
+    ) throws(Problem) -> JSONValue {
+        switch kind {
+        case .workflow: return body
+        case .channel: return try sealedChannel(body, over: stored, in: arena)
+        case .connector:
+            var document = JSONDocument(root: body.copied(into: arena), arena: arena)
+            let config = try sealed(body.member("config") ?? .null, over: stored?.member("config"), in: arena)
+            guard let path = try? JSONPath("config"), document.set(path, to: config) else {
+                throw Problem(.internalError, "The connector could not be put together.")
+            }
+            return document.root
+        }
     }
 
     /// For using: sealed secrets opened, references followed.

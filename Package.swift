@@ -111,7 +111,7 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "OutboundHTTPClient",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
                 "OutboundSQLite", "Connectors",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),

@@ -23,9 +23,19 @@ package final class HTTPClientOutbound: OutboundHTTP {
     /// - Parameters:
     ///   - group: the loops to call from; the server's own, so that a call made on a loop stays there.
     ///   - connectionsPerHost: open connections to one address, at most.
-    package init(group: any EventLoopGroup, connectionsPerHost: Int = 64) {
+    ///   - authorities: a PEM file of certificates that are trusted besides the system's; empty for none.
+    /// - Throws: `malformed` where the file holds no certificates.
+    package init(
+        group: any EventLoopGroup, connectionsPerHost: Int = 64, authorities: String = ""
+    ) throws(OutboundFailure) {
         self.group = group
-        clients = PinnedClients(group: group, connectionsPerHost: connectionsPerHost)
+        var trusted: [NIOSSLCertificate] = []
+        if !authorities.isEmpty {
+            do { trusted = try NIOSSLCertificate.fromPEMFile(authorities) } catch {
+                throw .malformed("`\(authorities)` holds no certificates")
+            }
+        }
+        clients = PinnedClients(group: group, connectionsPerHost: connectionsPerHost, authorities: trusted)
         pools = Dictionary(
             uniqueKeysWithValues: group.makeIterator().map { loop in
                 let pool = PlainPool(loop: loop, connectionsPerHost: connectionsPerHost)
@@ -48,7 +58,7 @@ package final class HTTPClientOutbound: OutboundHTTP {
         var redirects = 0
         while true {
             let target = try Target(request.url)
-            let reply = try await sendOnce(request, to: target, by: deadline)
+            let reply = try await sendOnce(request, to: target, isRedirected: redirects > 0, by: deadline)
             guard [301, 302, 303, 307, 308].contains(reply.status), request.method == "GET" || request.method == "HEAD",
                 let location = reply.header("location"), redirects < Self.mostRedirects
             else { return reply }
@@ -62,39 +72,46 @@ package final class HTTPClientOutbound: OutboundHTTP {
     }
 
     private func sendOnce(
-        _ request: OutboundRequest, to target: Target, by deadline: NIODeadline
+        _ request: OutboundRequest, to target: Target, isRedirected: Bool, by deadline: NIODeadline
     ) async throws(OutboundFailure) -> OutboundReply {
         let address = try await addresses.address(
-            of: target, allowsPrivate: request.allowsPrivateAddresses, by: deadline)
+            of: target, allowsPrivate: request.allowsPrivateAddresses, isRedirected: isRedirected, by: deadline,
+            on: group.any())
         if target.scheme == "http" { return try await sendPlain(request, to: target, at: address, by: deadline) }
+        let lent = await clients.lend(host: target.host, address: address)
+        defer { clients.giveBack(lent) }
+        do {
+            return try await group.any().answer(by: deadline) {
+                try await Self.sendTLS(request, over: lent.client, by: deadline)
+            }
+        } catch {
+            throw Self.failure(error)
+        }
+    }
+
+    private static func sendTLS(
+        _ request: OutboundRequest, over client: HTTPClient, by deadline: NIODeadline
+    ) async throws -> OutboundReply {
         var made = HTTPClientRequest(url: request.url)
         made.method = HTTPMethod(rawValue: request.method)
         for (name, value) in request.headers { made.headers.replaceOrAdd(name: name, value: value) }
         if !request.body.isEmpty { made.body = .bytes(ByteBuffer(bytes: request.body)) }
-        let lent = await clients.lend(host: target.host, address: address)
-        defer { clients.giveBack(lent) }
-        do {
-            let response = try await lent.client.execute(made, deadline: deadline)
-            var body: [UInt8] = []
-            if let length = response.headers.first(name: "content-length").flatMap({ Int($0) }),
-                length > request.maxReplyBytes
-            {
+        // The client's own deadline ends with the head; a body that stands still is ended by who called this.
+        let response = try await client.execute(made, deadline: deadline)
+        var body: [UInt8] = []
+        if let length = response.headers.first(name: "content-length").flatMap({ Int($0) }),
+            length > request.maxReplyBytes
+        {
+            throw OutboundFailure.tooLarge(request.maxReplyBytes)
+        }
+        for try await part in response.body {
+            guard body.count + part.readableBytes <= request.maxReplyBytes else {
                 throw OutboundFailure.tooLarge(request.maxReplyBytes)
             }
-            for try await part in response.body {
-                guard body.count + part.readableBytes <= request.maxReplyBytes else {
-                    throw OutboundFailure.tooLarge(request.maxReplyBytes)
-                }
-                body += part.readableBytesView
-                // The client's deadline ends with the head; a body that drips is ours to end.
-                guard NIODeadline.now() < deadline else { throw OutboundFailure.timedOut }
-            }
-            return OutboundReply(
-                status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) },
-                body: body)
-        } catch {
-            throw Self.failure(error)
+            body += part.readableBytesView
         }
+        return OutboundReply(
+            status: Int(response.status.code), headers: response.headers.map { ($0.name, $0.value) }, body: body)
     }
 
     private func sendPlain(

@@ -13,6 +13,7 @@ final class JudgedAddresses: Sendable {
     private struct Answer {
         var address: String
         var isPublic: Bool
+        var isLinkLocal: Bool
         var expires: UInt64
     }
 
@@ -21,15 +22,17 @@ final class JudgedAddresses: Sendable {
     private static let lifetime: UInt64 = 5_000_000_000
     private static let most = 1000
 
+    /// - Parameter isRedirected: the other side chose this target. It never leads to a link-local address, where clouds
+    ///   hand out credentials, whatever the connector allows.
     func address(
-        of target: Target, allowsPrivate: Bool, by deadline: NIODeadline
+        of target: Target, allowsPrivate: Bool, isRedirected: Bool, by deadline: NIODeadline, on loop: any EventLoop
     ) async throws(OutboundFailure) -> String {
         let now = Stopwatch.nanoseconds()
         let answer: Answer
         if let kept = known.withLock({ $0[target.host] }), kept.expires > now {
             answer = kept
         } else {
-            answer = try await lookUp(target.host, at: now)
+            answer = try await lookUp(target.host, at: now, by: deadline, on: loop)
             known.withLock { known in
                 if known.count >= Self.most { known = known.filter { $0.value.expires > now } }
                 if known.count < Self.most { known[target.host] = answer }
@@ -39,16 +42,26 @@ final class JudgedAddresses: Sendable {
         guard allowsPrivate || answer.isPublic else {
             throw .refusedAddress("`\(target.host)` leads to a private address")
         }
+        guard !isRedirected || !answer.isLinkLocal else {
+            throw .refusedAddress("the redirect to `\(target.host)` leads to a link-local address")
+        }
         return answer.address
     }
 
-    private func lookUp(_ host: String, at now: UInt64) async throws(OutboundFailure) -> Answer {
+    private func lookUp(
+        _ host: String, at now: UInt64, by deadline: NIODeadline, on loop: any EventLoop
+    ) async throws(OutboundFailure) -> Answer {
         let found: [(text: String, bytes: [UInt8])]
         if let literal = Self.literal(host) {
             found = [(host, literal)]
         } else {
             do {
-                found = try await NIOThreadPool.singleton.runIfActive { Self.resolve(host) }
+                // The system's resolver cannot be stopped; its answer is not waited for past the deadline.
+                found = try await loop.answer(by: deadline) {
+                    try await NIOThreadPool.singleton.runIfActive { Self.resolve(host) }
+                }
+            } catch let failure as OutboundFailure {
+                throw failure
             } catch {
                 throw .unreachable("the name `\(host)` cannot be looked up")
             }
@@ -56,7 +69,7 @@ final class JudgedAddresses: Sendable {
         guard let first = found.first else { throw .unreachable("there is no host `\(host)`") }
         return Answer(
             address: first.text, isPublic: found.allSatisfy { AddressRule.isPublic($0.bytes) },
-            expires: now + Self.lifetime)
+            isLinkLocal: found.contains { AddressRule.isLinkLocal($0.bytes) }, expires: now + Self.lifetime)
     }
 
     /// The bytes of an address that is written out.

@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import NIOCore
+import NIOSSL
 import Synchronization
 
 /// HTTP clients that connect a host's name to one address, one for each pair in use; the least used go.
@@ -28,11 +29,14 @@ final class PinnedClients: Sendable {
     private let state = Mutex(State())
     private let group: any EventLoopGroup
     private let connectionsPerHost: Int
+    private let authorities: [NIOSSLCertificate]
 
     /// Hosts with open connections.
     private static let most = 256
 
-    init(group: any EventLoopGroup, connectionsPerHost: Int) {
+    /// - Parameter authorities: trusted besides those of the system.
+    init(group: any EventLoopGroup, connectionsPerHost: Int, authorities: [NIOSSLCertificate]) {
+        self.authorities = authorities
         self.group = group
         self.connectionsPerHost = connectionsPerHost
     }
@@ -67,6 +71,11 @@ final class PinnedClients: Sendable {
         var configuration = HTTPClient.Configuration(
             redirectConfiguration: .disallow, timeout: .init(connect: .seconds(10)), decompression: .disabled)
         configuration.dnsOverride = [host: address]
+        if !authorities.isEmpty {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.additionalTrustRoots = [.certificates(authorities)]
+            configuration.tlsConfiguration = tls
+        }
         configuration.httpVersion = .http1Only
         configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connectionsPerHost
         configuration.connectionPool.retryConnectionEstablishment = false

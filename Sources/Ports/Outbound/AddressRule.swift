@@ -12,6 +12,21 @@ package enum AddressRule {
         }
     }
 
+    /// Whether it is reached only from the same link, where clouds serve credentials: 169.254.0.0/16 (RFC 3927),
+    /// fe80::/10 (RFC 4291) and the one unique local address that does the same, fd00:ec2::254.
+    package static func isLinkLocal(_ bytes: [UInt8]) -> Bool {
+        switch bytes.count {
+        case 4: return bytes[0] == 169 && bytes[1] == 254
+        case 16:
+            if bytes[..<10].allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF {
+                return isLinkLocal(Array(bytes[12...]))
+            }
+            let metadata: [UInt8] = [0xFD, 0, 0x0E, 0xC2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54]
+            return bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80 || bytes == metadata
+        default: return false
+        }
+    }
+
     private static func isPublicV4(_ bytes: [UInt8]) -> Bool {
         switch (bytes[0], bytes[1], bytes[2]) {
         case (0, _, _), (10, _, _), (127, _, _): false

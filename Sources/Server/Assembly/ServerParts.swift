@@ -9,6 +9,7 @@ import HTTPServing
 import JSONTree
 import Logging
 import NIOPosix
+import Outbound
 import OutboundHTTPClient
 import OutboundSQLite
 import Storage
@@ -34,7 +35,7 @@ struct ServerParts: Sendable {
     let upkeep: Upkeep
     private let outbound: HTTPClientOutbound
 
-    init(settings: Settings, store: any DurableStore, secrets: ConnectorSecrets, logger: Logger) {
+    init(settings: Settings, store: any DurableStore, secrets: ConnectorSecrets, logger: Logger) throws {
         self.settings = settings
         self.store = store
         self.logger = logger
@@ -60,7 +61,11 @@ struct ServerParts: Sendable {
                 state: state, settings: runSettings, jsonLimits: jsonLimits,
                 maxResultBytes: settings.maxResultSizeBytes),
             observe: Observers.queue(registry, logger))
-        outbound = HTTPClientOutbound(group: loops)
+        do throws(OutboundFailure) {
+            outbound = try HTTPClientOutbound(group: loops, authorities: settings.outboundAuthorities)
+        } catch {
+            throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
+        }
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
             databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),

@@ -29,7 +29,7 @@ package enum WeirServer {
     ) async throws {
         let store = try await openStore(settings.storageURL)
         let secrets = try SecretKey.secrets(settings)
-        let parts = ServerParts(settings: settings, store: store, secrets: secrets, logger: logger)
+        let parts = try ServerParts(settings: settings, store: store, secrets: secrets, logger: logger)
         if !definitions.isEmpty {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions, secrets: secrets)
         }

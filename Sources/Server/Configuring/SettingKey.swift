@@ -50,6 +50,9 @@ struct SettingKey: Sendable {
         .init("ingest.max_json_depth", .number(\.maxJSONDepth, 4...512), "Arrays and objects inside one another."),
         .init("storage.backup_dir", .text(\.backupFolder, choices: []), "Where backups are put."),
         .init(
+            "connectors.ca_file", .text(\.outboundAuthorities, choices: []),
+            "Certificates (PEM) that connectors trust besides the system's."),
+        .init(
             "storage.connector_encryption_key", .text(\.connectorEncryptionKey, choices: []),
             "64 hex digits that seal the connectors' secrets; made and kept beside the database where none is set.",
             isSecret: true),

@@ -13,6 +13,7 @@ package struct Settings: Sendable, Equatable {
     package var maxPayloadSize = 1 << 20
     package var maxJSONDepth = 128
     package var backupFolder = "./backups"
+    package var outboundAuthorities = ""
     package var connectorEncryptionKey = ""
     package var breakerEnabled = true
     package var breakerThreshold = 5

@@ -7,6 +7,7 @@ final class RunningWeir {
     private(set) var port = 0
     private var process = Process()
     private let arguments: [String]
+    private let diskBytes: Int?
 
     /// `WEIR_BINARY` for another build, such as one with a sanitizer.
     static var binary: URL {
@@ -16,7 +17,9 @@ final class RunningWeir {
         return folder.appendingPathComponent(".build/debug/weir")
     }
 
-    init(_ settings: [String] = [], arguments more: [String] = []) throws {
+    /// - Parameter diskBytes: its folder is a file system of its own that holds no more.
+    init(_ settings: [String] = [], arguments more: [String] = [], diskBytes: Int? = nil) throws {
+        self.diskBytes = diskBytes
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         arguments = settings.flatMap { ["--set", $0] } + more
@@ -35,6 +38,14 @@ final class RunningWeir {
         process.executableURL = Self.binary
         process.currentDirectoryURL = folder
         process.arguments = ["serve", "--port", "0", "--storage-url", "sqlite:\(folder.path)/weir.db"] + arguments
+        if let diskBytes {
+            // A mount of its own, which ends with the process. The binary keeps the process number of `unshare`.
+            let mount = "mount -t tmpfs -o size=\(diskBytes) none \"$0\" && cd \"$0\" && exec \"$@\""
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/unshare")
+            process.arguments =
+                ["--user", "--map-root-user", "--mount", "sh", "-c", mount, folder.path, Self.binary.path]
+                + (process.arguments ?? [])
+        }
         let output = Pipe()
         process.standardOutput = output
         try Data().write(to: log)
@@ -49,6 +60,9 @@ final class RunningWeir {
         port = Int(text.split(separator: "\n")[0].split(separator: ":").last ?? "") ?? 0
     }
 
+    /// Its folder as it sees it, from outside.
+    var disk: URL { URL(fileURLWithPath: "/proc/\(process.processIdentifier)/root\(folder.path)") }
+
     /// What it wrote to standard error since it was started last.
     var log: URL { folder.appendingPathComponent("log") }
     var logLines: [[String: Any]] {
@@ -61,6 +75,13 @@ final class RunningWeir {
     /// Open files and sockets of the server.
     var descriptors: Int {
         (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(process.processIdentifier)/fd"))?.count ?? 0
+    }
+
+    /// Memory the server has in use, in bytes.
+    var residentBytes: Int {
+        let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+        let line = status?.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+        return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
 
     func send(signal: Int32) { kill(process.processIdentifier, signal) }

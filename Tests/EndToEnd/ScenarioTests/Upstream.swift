@@ -17,6 +17,12 @@ final class Upstream: Sendable {
         case silence
         /// The connection is closed without a word.
         case hangUp
+        /// The connection is reset.
+        case reset
+        /// The head, and then a byte now and then for as long as the other side takes them.
+        case drip
+        /// A body of this many bytes that nobody holds in memory here.
+        case flood(bytes: Int)
         /// An answer that leaves the connection open in word, and closed in deed.
         case replyAndGo(body: String)
     }
@@ -73,6 +79,24 @@ final class Upstream: Sendable {
                 let all = Array("HTTP/1.1 200 X\r\ncontent-length: \(body.utf8.count)\r\n\r\n\(body)".utf8)
                 _ = send(connection, all, all.count, Int32(MSG_NOSIGNAL))
                 return
+            case .reset:
+                var now = linger(l_onoff: 1, l_linger: 0)
+                setsockopt(connection, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+                return
+            case .drip:
+                let head = Array("HTTP/1.1 200 X\r\ncontent-length: 100000\r\n\r\n".utf8)
+                _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
+                // 0x2000 is POLLRDHUP, which Glibc does not bring: wait for a hang-up, and drip when none came.
+                var gone = pollfd(fd: connection, events: 0x2000, revents: 0)
+                while poll(&gone, 1, 20) == 0, send(connection, [65], 1, Int32(MSG_NOSIGNAL)) == 1 {}
+                return
+            case .flood(let bytes):
+                let head = Array("HTTP/1.1 200 X\r\ncontent-length: \(bytes)\r\n\r\n".utf8)
+                _ = send(connection, head, head.count, Int32(MSG_NOSIGNAL))
+                let piece = [UInt8](repeating: 65, count: 65_536)
+                for _ in 0..<bytes / piece.count {
+                    guard send(connection, piece, piece.count, Int32(MSG_NOSIGNAL)) == piece.count else { return }
+                }
             case .silence:
                 var byte: UInt8 = 0
                 _ = recv(connection, &byte, 1, 0)

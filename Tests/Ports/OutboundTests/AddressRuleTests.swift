@@ -38,4 +38,15 @@ import Testing
         #expect(AddressRule.isPublic(six([0x26, 0x06, 0x47, 0x00])) && AddressRule.isPublic(six([0x2A, 0x00])))
         #expect(!AddressRule.isPublic([]) && !AddressRule.isPublic([8, 8, 8]))
     }
+
+    @Test func `link-local addresses are known in every spelling`() {
+        let zeros = [UInt8](repeating: 0, count: 16)
+        #expect(AddressRule.isLinkLocal([169, 254, 169, 254]) && !AddressRule.isLinkLocal([169, 253, 0, 1]))
+        #expect(AddressRule.isLinkLocal(zeros[..<10] + [0xFF, 0xFF, 169, 254, 169, 254]))
+        #expect(
+            AddressRule.isLinkLocal([0xFE, 0xBF] + zeros[..<14])
+                && !AddressRule.isLinkLocal([0xFE, 0xC0] + zeros[..<14]))
+        #expect(AddressRule.isLinkLocal([0xFD, 0, 0x0E, 0xC2] + zeros[..<10] + [0x02, 0x54]))
+        #expect(!AddressRule.isLinkLocal([127, 0, 0, 1]) && !AddressRule.isLinkLocal([10, 0, 0, 1]))
+    }
 }

@@ -87,6 +87,28 @@ import Testing
         #expect((statuses[200] ?? 0) > 10_000 && (statuses[400] ?? 0) > 10_000, "\(statuses)")
     }
 
+    @Test func `nothing that the OpenAPI document allows brings a 5xx`() throws {
+        let weir = try RunningWeir(["rate_limit.enabled=false", "storage.backup_dir=backups"])
+        let client = Client(weir.port)
+        try client.deploy("w", tasks: Client.parse)
+        _ = try client.call(
+            "POST", "\(Client.admin)/connectors",
+            #"{"id":"w","name":"w","connector_type":"http","config":{"url":"http://127.0.0.1:1"}}"#)
+        // Names that lead somewhere, so that more than 404 is asked for.
+        try "[parameters]\nid = \"w\"\nchannel = \"w\"\n".write(
+            to: weir.folder.appendingPathComponent("schemathesis.toml"), atomically: true, encoding: .utf8)
+
+        let run = try Tool.run(
+            [
+                "schemathesis", "run", "http://127.0.0.1:\(weir.port)/api/v1/openapi.json", "--checks",
+                "not_a_server_error", "--max-examples", "5", "--seed", "1", "--no-color",
+            ], in: weir.folder)
+
+        #expect(run.status == 0, "\(run.output.suffix(4000))")
+        #expect(run.output.contains("generated"), "\(run.output.suffix(4000))")
+        #expect(weir.isRunning)
+    }
+
     @Test func `slow and half-open clients do not take it down`() throws {
         let weir = try RunningWeir()
         let slow = (0..<200).map { _ in Client(weir.port) }

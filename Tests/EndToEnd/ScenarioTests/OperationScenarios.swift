@@ -47,30 +47,8 @@ import Testing
         _ = try client.call("DELETE", "\(Client.admin)/channels/counted")
         let later = String(decoding: try client.call("GET", "/metrics").body, as: UTF8.self)
         #expect(!later.contains("channel=\"counted\""))
-        let checked = try Self.promtool(text)
-        #expect(checked.isEmpty, "\(checked)")
-    }
-
-    /// What `promtool check metrics` has to say; empty where all is well.
-    private static func promtool(_ text: String) throws -> String {
-        var tools = URL(fileURLWithPath: #filePath)
-        for _ in 0..<4 { tools.deleteLastPathComponent() }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        let path = (ProcessInfo.processInfo.environment["PATH"] ?? "") + ":\(tools.path)/.build-tools/usr/bin"
-        process.environment = ["PATH": path]
-        process.arguments = ["promtool", "check", "metrics"]
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        input.fileHandleForWriting.write(Data(text.utf8))
-        try input.fileHandleForWriting.close()
-        let said = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        return String(decoding: said, as: UTF8.self)
-            + (process.terminationStatus == 0 ? "" : "exit \(process.terminationStatus)")
+        let checked = try Tool.run(["promtool", "check", "metrics"], input: text)
+        #expect(checked.status == 0 && checked.output.isEmpty, "\(checked)")
     }
 
     @Test func `metrics can be switched off`() throws {

@@ -38,7 +38,11 @@ final class ParseJSONFunction: WorkflowFunction {
             do throws(JSONSyntaxError) {
                 value = try JSONReader.parse(text, in: context.arena)
             } catch {
-                return .failed(TaskFailure("DESERIALIZATION_ERROR", "The source is not JSON: \(error.message)"))
+                // What the caller sent is the caller's to mend.
+                return .failed(
+                    TaskFailure(
+                        "DESERIALIZATION_ERROR", "The source is not JSON: \(error.message)",
+                        problem: readsPayload ? .validation : nil))
             }
         }
         guard let target, context.set(target, to: value) else {

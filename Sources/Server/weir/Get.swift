@@ -10,13 +10,14 @@ struct Get: AsyncParsableCommand {
             "weir get workflows; weir get channel orders; weir get functions; weir get engine; weir get audit-logs")
 
     enum Kind: String, ExpressibleByArgument, CaseIterable {
-        case workflows, workflow, channels, channel, functions, engine
+        case workflows, workflow, channels, channel, connectors, connector, functions, engine
         case auditLogs = "audit-logs"
 
         fileprivate var path: String {
             switch self {
             case .workflows, .workflow: "workflows"
             case .channels, .channel: "channels"
+            case .connectors, .connector: "connectors"
             case .functions: "functions"
             case .engine: "engine/status"
             case .auditLogs: "audit-logs"
@@ -37,6 +38,11 @@ struct Get: AsyncParsableCommand {
                     ("TYPE", "channel_type"), ("ROUTE", "route_pattern"), ("WORKFLOW", "workflow_id"),
                     ("UPDATED", "updated_at"),
                 ]
+            case .connectors, .connector:
+                [
+                    ("ID", "id"), ("NAME", "name"), ("TYPE", "connector_type"), ("ENABLED", "enabled"),
+                    ("STATUS", "load_status"), ("UPDATED", "updated_at"),
+                ]
             case .functions: [("NAME", "name"), ("CATEGORY", "category"), ("DESCRIPTION", "description")]
             case .engine: []
             case .auditLogs:
@@ -49,7 +55,7 @@ struct Get: AsyncParsableCommand {
     }
 
     @OptionGroup var options: ServerOptions
-    @Argument(help: "workflows, channels, functions, engine or audit-logs.") var kind: Kind
+    @Argument(help: "workflows, channels, connectors, functions, engine or audit-logs.") var kind: Kind
     @Argument(help: "Show this one, whole.") var id: String?
     @Option(help: "Only those that are draft, active or archived.") var status: String?
     @Option(help: "Only those with this tag.") var tag: String?

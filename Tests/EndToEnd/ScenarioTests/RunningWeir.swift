@@ -8,6 +8,7 @@ final class RunningWeir {
     private var process = Process()
     private let arguments: [String]
     private let diskBytes: Int?
+    private let environment: [String: String]
 
     /// `WEIR_BINARY` for another build, such as one with a sanitizer.
     static var binary: URL {
@@ -18,8 +19,12 @@ final class RunningWeir {
     }
 
     /// - Parameter diskBytes: its folder is a file system of its own that holds no more.
-    init(_ settings: [String] = [], arguments more: [String] = [], diskBytes: Int? = nil) throws {
+    init(
+        _ settings: [String] = [], arguments more: [String] = [], diskBytes: Int? = nil,
+        environment: [String: String] = [:]
+    ) throws {
         self.diskBytes = diskBytes
+        self.environment = environment
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         arguments = settings.flatMap { ["--set", $0] } + more
@@ -37,6 +42,7 @@ final class RunningWeir {
         process = Process()
         process.executableURL = Self.binary
         process.currentDirectoryURL = folder
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.arguments = ["serve", "--port", "0", "--storage-url", "sqlite:\(folder.path)/weir.db"] + arguments
         if let diskBytes {
             // A mount of its own, which ends with the process. The binary keeps the process number of `unshare`.

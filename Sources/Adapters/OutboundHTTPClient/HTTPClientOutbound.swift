@@ -57,7 +57,7 @@ package final class HTTPClientOutbound: OutboundHTTP {
         var request = request
         var redirects = 0
         while true {
-            let target = try Target(request.url)
+            let target = try target(request.url)
             let reply = try await sendOnce(request, to: target, isRedirected: redirects > 0, by: deadline)
             guard [301, 302, 303, 307, 308].contains(reply.status), request.method == "GET" || request.method == "HEAD",
                 let location = reply.header("location"), redirects < Self.mostRedirects
@@ -69,6 +69,13 @@ package final class HTTPClientOutbound: OutboundHTTP {
                 request.headers.removeAll { !kept.contains($0.name.lowercased()) }
             }
         }
+    }
+
+    private func target(_ url: String) throws(OutboundFailure) -> Target {
+        guard let loop = MultiThreadedEventLoopGroup.currentEventLoop, let pool = pools[ObjectIdentifier(loop)] else {
+            return try Target(url)
+        }
+        return try pool.value.target(url)
     }
 
     private func sendOnce(

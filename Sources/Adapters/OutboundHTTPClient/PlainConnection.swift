@@ -46,7 +46,15 @@ final class PlainConnection: ChannelInboundHandler {
         var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: path)
         head.headers.reserveCapacity(request.headers.count + 2)
         head.headers.add(name: "host", value: host)
-        for (name, value) in request.headers where !Self.isOurs(name) { head.headers.add(name: name, value: value) }
+        for (name, value) in request.headers where !Self.isOurs(name) {
+            guard Self.isClean(name), Self.isClean(value) else {
+                exchange = nil
+                timer.cancel()
+                changed(self, true)
+                return completion(.failure(.malformed("a header has a line break")), false)
+            }
+            head.headers.add(name: name, value: value)
+        }
         if !request.body.isEmpty || !["GET", "HEAD", "DELETE"].contains(request.method) {
             head.headers.add(name: "content-length", value: String(request.body.count))
         }
@@ -55,6 +63,11 @@ final class PlainConnection: ChannelInboundHandler {
             context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: request.body)))), promise: nil)
         }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+    }
+
+    /// No header ends its line early. Names were checked where they come from; this is what keeps messages apart.
+    private static func isClean(_ text: String) -> Bool {
+        text.utf8.allSatisfy { $0 != 13 && $0 != 10 && $0 != 0 }
     }
 
     /// What frames the message is ours to say.

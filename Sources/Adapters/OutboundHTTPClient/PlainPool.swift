@@ -32,13 +32,24 @@ final class PlainPool {
     private var hosts: [String: Host] = [:]
     private var lastNumber: UInt64 = 0
     private var isEnded = false
+    /// URLs are mostly the same: reading one again costs more than finding it.
+    private var targets: [String: Target] = [:]
 
+    private static let mostTargets = 256
     private static let idleTime: TimeAmount = .seconds(30)
     private static let connectTime: TimeAmount = .seconds(10)
 
     init(loop: any EventLoop, connectionsPerHost: Int) {
         self.loop = loop
         most = connectionsPerHost
+    }
+
+    func target(_ url: String) throws(OutboundFailure) -> Target {
+        if let known = targets[url] { return known }
+        let target = try Target(url)
+        if targets.count >= Self.mostTargets { targets.removeAll(keepingCapacity: true) }
+        targets[url] = target
+        return target
     }
 
     func send(_ job: Job) {
@@ -78,7 +89,8 @@ final class PlainPool {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers(
+                        leftOverBytesStrategy: .dropBytes, enableOutboundHeaderValidation: false)
                     try channel.pipeline.syncOperations.addHandler(bound.value)
                 }
             }

@@ -25,7 +25,7 @@ package struct TraceContext: Sendable, Equatable {
 
     /// The same trace with a span of ours as the parent, to be sent on.
     package func child() -> TraceContext {
-        TraceContext(traceHigh: traceHigh, traceLow: traceLow, parent: .random(in: 1 ... .max), flags: flags & 1)
+        TraceContext(traceHigh: traceHigh, traceLow: traceLow, parent: SpanNumbers.next(), flags: flags & 1)
     }
 
     /// 32 lower-case hexadecimal digits.

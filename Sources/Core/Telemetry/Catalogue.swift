@@ -59,6 +59,20 @@ package enum Catalogue {
         name: "weir_circuit_breaker_rejections_total", help: "Calls that an open breaker refused.", kind: .counter)
     package static let adminAuthFailures = Metric(
         name: "weir_admin_auth_failures_total", help: "Admin requests without a valid key.", kind: .counter)
+    package static let httpConnections = Metric(
+        name: "weir_http_connections", help: "Connections of clients.", kind: .gauge)
+    package static let httpConnectionsRefused = Metric(
+        name: "weir_http_connections_refused_total",
+        help: "Connections closed at once because there were too many, in all or of one client.", kind: .counter)
+    package static let tlsHandshakeFailures = Metric(
+        name: "weir_tls_handshake_failures_total", help: "Connections that came to no TLS session.", kind: .counter)
+    package static let tlsCertificateExpiry = Metric(
+        name: "weir_tls_certificate_expiry_timestamp_seconds",
+        help: "When the server's certificate ends, in seconds since 1970.", kind: .gauge)
+    package static let tlsReloads = Metric(
+        name: "weir_tls_reloads_total", help: "Changed certificates that were read, by outcome.", kind: .counter)
+    package static let accessLogDropped = Metric(
+        name: "weir_access_log_dropped_total", help: "Access log lines that nobody took in time.", kind: .counter)
     package static let errors = Metric(
         name: "weir_errors_total", help: "Problems told to callers, by code.", kind: .counter)
 
@@ -66,6 +80,7 @@ package enum Catalogue {
         buildInfo, httpRequests, httpRequestDuration, messages, messageDuration, rateLimitRejections,
         backpressureRejections, engineReloads, engineReloadDuration, activeWorkflows, traceQueueDepth, traceQueueBytes,
         traceWorkersActive, traceWorkers, traceQueueRejected, traceBatchSize, tracePersistenceFailures, traceRetries,
-        connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, errors,
+        connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, httpConnections,
+        httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, errors,
     ]
 }

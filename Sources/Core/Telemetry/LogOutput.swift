@@ -21,4 +21,7 @@ package struct LogOutput: Sendable {
     }
 
     package func send(_ line: borrowing JSONByteBuffer) { write(line.bytes) }
+
+    /// Several lines that are ready.
+    package func send(lines: ArraySlice<UInt8>) { write(Array(lines)) }
 }

@@ -11,6 +11,7 @@ extension Problem.Code {
         case .conflict: 409
         case .preconditionFailed: 412
         case .payloadTooLarge: 413
+        case .uriTooLong: 414
         case .unsupportedMediaType: 415
         case .rateLimited: 429
         case .headersTooLarge: 431

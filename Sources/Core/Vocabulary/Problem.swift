@@ -25,6 +25,7 @@ package struct Problem: Error, Sendable, Equatable {
         case conflict = "CONFLICT"
         case preconditionFailed = "PRECONDITION_FAILED"
         case payloadTooLarge = "PAYLOAD_TOO_LARGE"
+        case uriTooLong = "URI_TOO_LONG"
         case headersTooLarge = "HEADERS_TOO_LARGE"
         case unsupportedMediaType = "UNSUPPORTED_MEDIA_TYPE"
         case requestTimeout = "REQUEST_TIMEOUT"

@@ -1,3 +1,4 @@
+import HTTPServing
 import Logging
 import Telemetry
 import Traces
@@ -40,7 +41,23 @@ enum Observers {
         }
     }
 
-    static func gauges(_ registry: MetricRegistry, _ queue: TraceQueue) -> @Sendable () -> Void {
+    static func serving(_ registry: MetricRegistry) -> @Sendable (HTTPServingEvent) -> Void {
+        let full = registry.counter(Catalogue.httpConnectionsRefused, labels: [("reason", "full")])
+        let client = registry.counter(Catalogue.httpConnectionsRefused, labels: [("reason", "client")])
+        let handshakes = registry.counter(Catalogue.tlsHandshakeFailures)
+        return { event in
+            switch event {
+            case .refused: full.increment()
+            case .refusedClient: client.increment()
+            case .handshakeFailed: handshakes.increment()
+            }
+        }
+    }
+
+    static func gauges(
+        _ registry: MetricRegistry, _ queue: TraceQueue, _ connections: ConnectionCounts
+    ) -> @Sendable () -> Void {
+        let open = registry.gauge(Catalogue.httpConnections)
         let depth = registry.gauge(Catalogue.traceQueueDepth)
         let bytes = registry.gauge(Catalogue.traceQueueBytes)
         let active = registry.gauge(Catalogue.traceWorkersActive)
@@ -49,6 +66,7 @@ enum Observers {
             depth.set(Double(queue.bounds.totalCount))
             bytes.set(Double(queue.bounds.totalBytes))
             active.set(Double(queue.activeWorkers))
+            open.set(Double(connections.total))
         }
     }
 }

@@ -33,9 +33,14 @@ struct ServerParts: Sendable {
     let queue: TraceQueue
     let background: BackgroundRuns
     let upkeep: Upkeep
+    private let accessLog: AccessLog?
+    private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
 
-    init(settings: Settings, store: any DurableStore, secrets: ConnectorSecrets, logger: Logger) throws {
+    init(
+        settings: Settings, plan: ServingPlan, store: any DurableStore, secrets: ConnectorSecrets, logger: Logger,
+        prettyLogs: Bool
+    ) throws {
         self.settings = settings
         self.store = store
         self.logger = logger
@@ -87,8 +92,9 @@ struct ServerParts: Sendable {
         let meters = RequestMeters(registry: registry)
         operations = Operations(
             state: state, queue: queue, registry: registry, version: WeirServer.version,
-            gauges: Observers.gauges(registry, queue), servesMetrics: settings.metricsEnabled,
-            adminHeader: settings.adminHeader, maySeeDetails: { keys.accepts($0, peer: $1) })
+            gauges: Observers.gauges(registry, queue, plan.connections), servesMetrics: settings.metricsEnabled,
+            adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
+            maySeeDetails: { keys.accepts($0, peer: $1) })
         let limits = Self.platformLimits(settings, registry)
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
@@ -96,14 +102,22 @@ struct ServerParts: Sendable {
             backupFolder: settings.backupFolder, tokenMatches: { TraceToken.matches($0, $1) })
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
-            trustedProxies: settings.trustedProxies, jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader,
-            runSettings: runSettings, memories: memories, maxResultBytes: settings.maxResultSizeBytes, meters: meters)
+            clientAddress: plan.clientAddress, crossOrigin: plan.crossOrigin, bodyLimits: plan.bodyLimits,
+            jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader, runSettings: runSettings,
+            memories: memories, maxResultBytes: settings.maxResultSizeBytes, meters: meters)
+        accessLog =
+            settings.accessLogEnabled
+            ? AccessLog(lanes: threads, isPretty: prettyLogs, dropped: registry.counter(Catalogue.accessLogDropped))
+            : nil
         let door = FrontDoor(
             services: services, operations: operations,
             administration: AdminBridge(
-                api: api, background: background, platformLimits: limits,
-                clientAddress: ClientAddress(trustedProxies: settings.trustedProxies)))
-        listener = HTTPListener(group: loops, handler: door, limits: Self.httpLimits(settings))
+                api: api, background: background, platformLimits: limits, clientAddress: plan.clientAddress),
+            accessLog: accessLog)
+        listener = HTTPListener(
+            group: loops, handler: door, limits: plan.limits, connections: plan.connections, identity: plan.identity,
+            observe: Observers.serving(registry))
+        certificates = plan.identity.map { CertificateReload($0, registry: registry, logger: logger) }
         upkeep = Upkeep(settings: settings, store: store, queue: queue, operations: operations, logger: logger)
     }
 
@@ -153,15 +167,6 @@ struct ServerParts: Sendable {
             refused: registry.counter(Catalogue.rateLimitRejections, labels: [("scope", "platform")]))
     }
 
-    private static func httpLimits(_ settings: Settings) -> HTTPServerLimits {
-        var limits = HTTPServerLimits()
-        let data = settings.maxPayloadSize
-        let admin = settings.maxAdminBodySize
-        limits.maxBodyBytes = { $0.starts(with: "/api/v1/admin/".utf8) ? admin : data }
-        limits.compresses = settings.compressionEnabled
-        return limits
-    }
-
     /// Serves until `stop` returns, then lets everything finish in order: readiness first, the trace writer last.
     func run(until stop: @escaping @Sendable () async -> Void) async {
         await withTaskGroup { group in
@@ -169,6 +174,8 @@ struct ServerParts: Sendable {
             group.addTask { await background.run() }
             group.addTask { await queue.run() }
             group.addTask { await upkeep.run() }
+            if let certificates { group.addTask { await certificates.run() } }
+            if let accessLog { group.addTask { await accessLog.run() } }
             await stop()
             logger.notice("stopping")
             operations.setReady(false)
@@ -181,11 +188,13 @@ struct ServerParts: Sendable {
             background.finish()
             queue.stop()
             upkeep.stop()
+            certificates?.stop()
             let workersDeadline = Stopwatch.nanoseconds() + UInt64(settings.queueShutdownSeconds) * 1_000_000_000
             while queue.activeWorkers > 0, Stopwatch.nanoseconds() < workersDeadline {
                 try? await Task.sleep(for: .milliseconds(5))
             }
             writer.finish()
+            accessLog?.finish()
             await group.waitForAll()
         }
         await outbound.shutDown()

@@ -22,14 +22,18 @@ package enum WeirServer {
     /// The OpenAPI document of the routes, for `api/openapi.json`.
     package static var openAPI: [UInt8] { OpenAPIDocument.bytes(version: version) }
 
-    /// - Parameter started: called with the port once requests are answered.
+    /// - Parameters:
+    ///   - prettyLogs: whether access log lines are for people.
+    ///   - started: called with the URL once requests are answered.
     package static func run(
-        _ settings: Settings, definitions: [StartDefinition] = [], logger: Logger,
-        started: @Sendable (Int) -> Void = { _ in }
+        _ settings: Settings, definitions: [StartDefinition] = [], logger: Logger, prettyLogs: Bool,
+        started: @Sendable (String) -> Void = { _ in }
     ) async throws {
+        let plan = try ServingPlan(settings)
         let store = try await openStore(settings.storageURL)
         let secrets = try SecretKey.secrets(settings)
-        let parts = try ServerParts(settings: settings, store: store, secrets: secrets, logger: logger)
+        let parts = try ServerParts(
+            settings: settings, plan: plan, store: store, secrets: secrets, logger: logger, prettyLogs: prettyLogs)
         if !definitions.isEmpty {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions, secrets: secrets)
         }
@@ -39,7 +43,8 @@ package enum WeirServer {
         parts.operations.setReady(true)
         logger.notice(
             "ready", metadata: ["host": "\(settings.serverHost)", "port": "\(port)", "version": "\(version)"])
-        started(port)
+        let host = settings.serverHost.contains(":") ? "[\(settings.serverHost)]" : settings.serverHost
+        started("\(settings.tlsEnabled ? "https" : "http")://\(host):\(port)")
         await parts.run(until: StopSignals.wait)
         await store.close()
         logger.notice("stopped")

@@ -12,7 +12,7 @@ struct SettingKey: Sendable {
     let isSecret: Bool
     let summary: String
 
-    private init(_ name: String, _ kind: Kind, _ summary: String, isSecret: Bool = false) {
+    init(_ name: String, _ kind: Kind, _ summary: String, isSecret: Bool = false) {
         self.name = name
         self.kind = kind
         self.summary = summary
@@ -22,7 +22,9 @@ struct SettingKey: Sendable {
     /// `WEIR_SERVER__PORT` for `server.port`.
     var variable: String { "WEIR_" + name.uppercased().split(separator: ".").joined(separator: "__") }
 
-    static let all: [SettingKey] = [
+    static let all = general + serving
+
+    private static let general: [SettingKey] = [
         .init(
             "environment", .text(\.environment, choices: []),
             "Names beginning with prod make a missing admin key an error."),
@@ -117,7 +119,9 @@ struct SettingKey: Sendable {
             "For the admin API; 0 for none."),
         .init(
             "rate_limit.endpoints.data_rps", .number(\.rateLimitDataRPS, 0...10_000_000), "For channels; 0 for none."),
-        .init("rate_limit.trusted_proxies", .list(\.trustedProxies), "Peers whose X-Forwarded-For is believed."),
+        .init(
+            "rate_limit.trusted_proxies", .list(\.trustedProxies),
+            "Peers whose X-Forwarded-For is believed: addresses and ranges such as 10.0.0.0/8."),
         .init(
             "logging.level",
             .text(\.logLevel, choices: ["trace", "debug", "info", "notice", "warning", "error", "critical"]),
@@ -125,6 +129,7 @@ struct SettingKey: Sendable {
         .init(
             "logging.format", .text(\.logFormat, choices: ["auto", "json", "pretty"]),
             "auto: pretty on a terminal, json elsewhere."),
+        .init("logging.access_log", .flag(\.accessLogEnabled), "Log a line for each request, without its query."),
         .init("metrics.enabled", .flag(\.metricsEnabled), "Serve /metrics."),
         .init(
             "channels.include", .list(\.channelsInclude), "Names of channels this instance serves; * matches anything."),

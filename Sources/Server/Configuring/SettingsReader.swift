@@ -77,6 +77,7 @@ package enum SettingsReader {
             throw SettingsError(
                 "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
+        try checkServing(settings)
         let key = settings.connectorEncryptionKey
         guard key.isEmpty || key.utf8.count == 64 && key.allSatisfy(\.isHexDigit) else {
             throw SettingsError("storage.connector_encryption_key must be 64 hex digits.")
@@ -85,6 +86,22 @@ package enum SettingsReader {
         guard isFile || settings.storageURL == "memory:" else {
             throw SettingsError(
                 "storage.url must be `sqlite:` and a path, or `memory:` for trying things out: nothing survives then.")
+        }
+    }
+
+    private static func checkServing(_ settings: Settings) throws(SettingsError) {
+        guard !settings.tlsEnabled || !settings.tlsCertificatePath.isEmpty && !settings.tlsKeyPath.isEmpty else {
+            throw SettingsError("server.tls.enabled needs server.tls.cert_path and server.tls.key_path.")
+        }
+        guard settings.corsOrigins.contains("*") else { return }
+        guard !settings.corsAllowsCredentials else {
+            throw SettingsError(
+                "cors.allow_credentials cannot be with `*` in cors.allowed_origins: every site could act in its "
+                    + "visitors' names. Name the origins.")
+        }
+        guard !settings.environment.lowercased().hasPrefix("prod") else {
+            throw SettingsError(
+                "The environment is `\(settings.environment)` and cors.allowed_origins has `*`. Name the origins.")
         }
     }
 

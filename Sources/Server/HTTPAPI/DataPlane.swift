@@ -24,6 +24,12 @@ struct DataPlane: Sendable {
         let requestID = reply.requestID
         let (name, isAsync) = Self.splitAsync(path)
         let snapshot = loop.snapshot(of: services.state)
+        if request.method == .options, let question = CrossOrigin.Preflight(request),
+            let policy = policy(snapshot.match(path: name, method: question.method))
+        {
+            reply.send(question.answer(policy))
+            return
+        }
         let channel: ServedChannel
         let parameters: [(name: String, value: String)]
         switch snapshot.match(path: name, method: request.methodName) {
@@ -31,10 +37,13 @@ struct DataPlane: Sendable {
             channel = found
             parameters = bound
         case .refused(let problem, let allow):
+            CrossOrigin.promise(services.crossOrigin.platform, to: request, on: reply)
             let headers = allow.isEmpty ? [] : [("allow", allow.joined(separator: ", "))]
             reply.send(Replies.problem(problem, requestID: requestID, headers: headers))
             return
         }
+        reply.mark(channel: channel.name)
+        CrossOrigin.promise(policy(of: channel), to: request, on: reply)
         let arena = loop.borrowArena()
         do throws(Refusal) {
             let intake = try take(
@@ -48,6 +57,30 @@ struct DataPlane: Sendable {
             reply.send(Replies.refusal(error, requestID: requestID))
             loop.giveBack(arena)
         }
+    }
+
+    private func policy(of channel: ServedChannel) -> CORSPolicy? {
+        channel.definition.config.cors ?? services.crossOrigin.platform
+    }
+
+    private func policy(_ match: ChannelMatch) -> CORSPolicy? {
+        guard case .found(let channel, _) = match else { return services.crossOrigin.platform }
+        return policy(of: channel)
+    }
+
+    /// What replies to this request promise where it never gets as far as ``handle(_:path:reply:loop:)``.
+    func policy(of request: HTTPRequest, path: Substring, loop: LoopState) -> CORSPolicy? {
+        policy(match(request, path, loop))
+    }
+
+    private func match(_ request: HTTPRequest, _ path: Substring, _ loop: LoopState) -> ChannelMatch {
+        loop.snapshot(of: services.state).match(path: Self.splitAsync(path).name, method: request.methodName)
+    }
+
+    /// Bytes the body may have: the channel's limit where it has one, never more than `platform`.
+    func bodyLimit(of request: HTTPRequest, path: Substring, platform: Int, loop: LoopState) -> Int {
+        guard case .found(let channel, _) = match(request, path, loop) else { return platform }
+        return min(platform, channel.definition.config.maxPayloadSize ?? platform)
     }
 
     private func repeated(_ intake: Intake) -> RepeatedCall {

@@ -14,6 +14,8 @@ package struct DataServices: Sendable {
     package var background: BackgroundRuns
     package var platformLimits: PlatformLimits
     package var clientAddress: ClientAddress
+    package var crossOrigin: CrossOrigin
+    package var bodyLimits: BodyLimits
     package var jsonLimits: JSONLimits
     package var stickyHeader: String
     package var runSettings: RunSettings
@@ -24,7 +26,8 @@ package struct DataServices: Sendable {
 
     package init(
         state: ServingState, queue: TraceQueue, writer: TraceWriter, background: BackgroundRuns,
-        platformLimits: PlatformLimits, trustedProxies: [String], jsonLimits: JSONLimits, stickyHeader: String,
+        platformLimits: PlatformLimits, clientAddress: ClientAddress, crossOrigin: CrossOrigin, bodyLimits: BodyLimits,
+        jsonLimits: JSONLimits, stickyHeader: String,
         runSettings: RunSettings, memories: ReplyMemories, maxResultBytes: Int, meters: RequestMeters,
         clock: WallClock = .system
     ) {
@@ -33,7 +36,9 @@ package struct DataServices: Sendable {
         self.writer = writer
         self.background = background
         self.platformLimits = platformLimits
-        clientAddress = ClientAddress(trustedProxies: trustedProxies)
+        self.clientAddress = clientAddress
+        self.crossOrigin = crossOrigin
+        self.bodyLimits = bodyLimits
         self.jsonLimits = jsonLimits
         self.stickyHeader = stickyHeader.lowercased()
         self.runSettings = runSettings
@@ -41,5 +46,16 @@ package struct DataServices: Sendable {
         self.maxResultBytes = maxResultBytes
         self.meters = meters
         self.clock = clock
+    }
+}
+
+/// Bytes of a request's body by what it asks for; a channel may allow less.
+package struct BodyLimits: Sendable {
+    package var data: Int
+    package var admin: Int
+
+    package init(data: Int, admin: Int) {
+        self.data = data
+        self.admin = admin
     }
 }

@@ -1,3 +1,5 @@
+import Channels
+import Definitions
 package import HTTPServing
 import JSONTree
 import NIOCore
@@ -12,11 +14,16 @@ package final class FrontDoor: HTTPHandling {
     private let operations: Operations
     private let administration: AdminBridge
     private let services: DataServices
+    private let accessLog: AccessLog?
     // Each thread sees only what it has put there itself.
     private nonisolated(unsafe) let loops = ThreadSpecificVariable<LoopState>()
     private let nextLane = Atomic<Int>(0)
 
-    package init(services: DataServices, operations: Operations, administration: AdminBridge) {
+    /// - Parameter accessLog: nil for none.
+    package init(
+        services: DataServices, operations: Operations, administration: AdminBridge, accessLog: AccessLog? = nil
+    ) {
+        self.accessLog = accessLog
         self.services = services
         self.operations = operations
         self.administration = administration
@@ -25,29 +32,74 @@ package final class FrontDoor: HTTPHandling {
 
     package func handle(_ request: HTTPRequest, reply: HTTPReplyHandle) {
         let path = request.path
-        if path.hasPrefix("/api/v1/data/") {
-            let rest = path.dropFirst(13)
+        if path.hasPrefix(Self.dataPrefix) {
+            let rest = path.dropFirst(Self.dataPrefix.utf8.count)
             reply.mark(plane: RequestMeters.Plane.data.rawValue)
-            if rest.hasPrefix("traces/"), !rest.dropFirst(7).contains("/"), request.method == .get {
-                administration.handle(request, reply: reply)
+            if rest.hasPrefix("traces/"), !rest.dropFirst(7).contains("/"), Self.readsTraces(request) {
+                answerAside(request, services.crossOrigin.platform, reply) { administration.handle($0, reply: $1) }
                 return
             }
             data.handle(request, path: rest, reply: reply, loop: loopState())
         } else if path == "/health" || path == "/healthz" || path == "/readyz" || path == "/metrics" {
             reply.mark(plane: RequestMeters.Plane.operations.rawValue)
-            operations.handle(request, path: path, reply: reply)
+            answerAside(request, services.crossOrigin.platform, reply) { operations.handle($0, path: path, reply: $1) }
         } else {
             reply.mark(plane: RequestMeters.Plane.admin.rawValue)
-            administration.handle(request, reply: reply)
+            answerAside(request, services.crossOrigin.admin, reply) { administration.handle($0, reply: $1) }
         }
     }
 
-    package func answered(_ response: HTTPResponse, plane: Int, receivedAt: UInt64) {
-        services.meters.count(response, plane: plane, receivedAt: receivedAt)
+    private static let dataPrefix = "/api/v1/data/"
+
+    /// A page that may read a trace asks first.
+    private static func readsTraces(_ request: HTTPRequest) -> Bool {
+        request.method == .get || request.method == .options && CrossOrigin.Preflight(request)?.method == "GET"
     }
 
-    package func problem(_ problem: Problem, requestID: String) -> HTTPResponse {
-        Replies.problem(problem, requestID: requestID)
+    /// What is no channel: its pre-flights are answered here, its replies carry the policy's headers.
+    private func answerAside(
+        _ request: HTTPRequest, _ policy: CORSPolicy?, _ reply: HTTPReplyHandle,
+        _ answer: (HTTPRequest, HTTPReplyHandle) -> Void
+    ) {
+        guard let policy else { return answer(request, reply) }
+        if let question = CrossOrigin.Preflight(request) { return reply.send(question.answer(policy)) }
+        CrossOrigin.promise(policy, to: request, on: reply)
+        answer(request, reply)
+    }
+
+    package func bodyLimit(of request: HTTPRequest) -> Int {
+        if request.pathStarts(with: "/api/v1/admin/") { return services.bodyLimits.admin }
+        let platform = services.bodyLimits.data
+        if let length = request.declaredLength, length <= ChannelConfig.smallestPayloadLimit { return platform }
+        let loop = loopState()
+        guard loop.snapshot(of: services.state).limitsBodies else { return platform }
+        let path = request.path
+        guard path.hasPrefix(Self.dataPrefix) else { return platform }
+        return data.bodyLimit(
+            of: request, path: path.dropFirst(Self.dataPrefix.utf8.count), platform: platform, loop: loop)
+    }
+
+    package func answered(_ response: HTTPResponse, to exchange: HTTPExchange) {
+        services.meters.count(response, plane: exchange.plane, receivedAt: exchange.receivedAt)
+        accessLog?.record(
+            response, exchange, client: exchange.request.map(services.clientAddress.client) ?? exchange.peer,
+            lane: loopState().lane)
+    }
+
+    package func problem(_ problem: Problem, requestID: String, of request: HTTPRequest?) -> HTTPResponse {
+        var response = Replies.problem(problem, requestID: requestID)
+        guard let request, let policy = policy(of: request) else { return response }
+        response.headers += policy.replyHeaders(to: request.header("origin"))
+        return response
+    }
+
+    private func policy(of request: HTTPRequest) -> CORSPolicy? {
+        let path = request.path
+        if path.hasPrefix(Self.dataPrefix) {
+            return data.policy(
+                of: request, path: path.dropFirst(Self.dataPrefix.utf8.count), loop: loopState())
+        }
+        return path.hasPrefix("/api/") ? services.crossOrigin.admin : services.crossOrigin.platform
     }
 
     private func loopState() -> LoopState {

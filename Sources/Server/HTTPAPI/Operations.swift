@@ -20,6 +20,7 @@ package final class Operations: Sendable {
     private let gauges: @Sendable () -> Void
     private let servesMetrics: Bool
     private let adminHeader: String
+    private let clientAddress: ClientAddress
     private let maySeeDetails: @Sendable (_ key: String?, _ peer: String) -> Bool
 
     /// - Parameters:
@@ -30,7 +31,7 @@ package final class Operations: Sendable {
     package init(
         state: ServingState, queue: TraceQueue, registry: MetricRegistry, version: String,
         gauges: @escaping @Sendable () -> Void, servesMetrics: Bool,
-        adminHeader: String, maySeeDetails: @escaping @Sendable (String?, String) -> Bool
+        adminHeader: String, clientAddress: ClientAddress, maySeeDetails: @escaping @Sendable (String?, String) -> Bool
     ) {
         self.state = state
         self.queue = queue
@@ -39,6 +40,7 @@ package final class Operations: Sendable {
         self.gauges = gauges
         self.servesMetrics = servesMetrics
         self.adminHeader = adminHeader.lowercased()
+        self.clientAddress = clientAddress
         self.maySeeDetails = maySeeDetails
     }
 
@@ -64,7 +66,7 @@ package final class Operations: Sendable {
     }
 
     private func maySee(_ request: HTTPRequest) -> Bool {
-        maySeeDetails(request.headerValue(adminHeader), request.peer)
+        maySeeDetails(request.headerValue(adminHeader), clientAddress.client(of: request))
     }
 
     private static func json(_ status: UInt16, _ body: String) -> HTTPResponse {

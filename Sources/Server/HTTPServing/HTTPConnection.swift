@@ -1,9 +1,12 @@
 import NIOCore
+import NIOSSL
 import Vocabulary
 
-/// The receiving half of one connection: gathers bytes, reads requests one after the other, hands each over and goes on
+/// One HTTP/1.1 connection: gathers bytes, reads requests one after the other, hands each over and goes on
 /// when it is answered.
-final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHandler {
+final class HTTPConnection<Handler: HTTPHandling>: HTTPReceiver<Handler>, ChannelInboundHandler,
+    RemovableChannelHandler
+{
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
@@ -13,28 +16,29 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
         case chunked(ChunkedBody)
     }
 
-    private let handler: Handler
+    private let site: HTTPSite<Handler>
     private let sweeper: ConnectionSweeper
+    private var responseHead: ResponseHead
+    private var outbound = ByteBufferAllocator().buffer(capacity: 1024)
     private var inbound = ByteBuffer()
     private var reading = Reading.head
     private var scanned = 0
     private var isProcessing = false
     private var inputEnded = false
     private var isPaused = false
-    private var bodyLimit = 0
-    private var receivedAt: UInt64 = 0
-    private var peer = ""
+    private var closesAfterReply = false
+    private var isLingering = false
+    private var isDraining = false
     private var identifiers = IdentifierSource()
-    private let parser: HTTPHeadParser
 
     /// Bytes of further requests that may wait while one is being answered.
     private static var mostWaiting: Int { 64 * 1024 }
 
-    init(handler: Handler, limits: HTTPServerLimits, sweeper: ConnectionSweeper) {
-        self.handler = handler
+    init(site: HTTPSite<Handler>, sweeper: ConnectionSweeper) {
+        self.site = site
         self.sweeper = sweeper
-        parser = HTTPHeadParser(maxHeaders: limits.maxHeaders)
-        super.init(limits: limits)
+        responseHead = ResponseHead(fixed: site.fixed)
+        super.init(handler: site.handler, limits: site.limits)
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -58,7 +62,11 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
 
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // Requests say their length, so an end without TLS's goodbye cuts nothing off; the event that follows ends it.
+        if case NIOSSLError.uncleanShutdown = error { return }
+        context.close(promise: nil)
+    }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case ChannelEvent.inputClosed = event else { return }
@@ -71,6 +79,7 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isLingering else { return }
         var bytes = unwrapInboundIn(data)
         if inbound.readableBytes == 0 {
             inbound = bytes
@@ -90,10 +99,6 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
         guard paused != isPaused else { return }
         isPaused = paused
         try? context?.channel.syncOptions?.setOption(.autoRead, value: !paused)  // fails only on a closed channel
-    }
-
-    override func count(_ response: HTTPResponse) {
-        handler.answered(response, plane: plane, receivedAt: receivedAt)
     }
 
     override func answered() {
@@ -126,6 +131,7 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
         case .head: return try readHead()
         case .length(let length):
             guard let body = inbound.readSlice(length: length) else { return false }
+            reading = .head
             try handOver(body)
         case .chunked(var chunked):
             reading = .head
@@ -142,52 +148,69 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
     private func readHead() throws(Problem) -> Bool {
         skipEmptyLines()
         guard let length = headLength() else {
-            guard inbound.readableBytes <= limits.maxHeadBytes else {
-                throw Problem(.headersTooLarge, "The request's head has more than \(limits.maxHeadBytes) bytes.")
-            }
+            guard inbound.readableBytes <= limits.maxHeadBytes else { throw headTooLarge() }
             if scanned == 0 || exchange > 0 { setDeadline(inSeconds: limits.headSeconds) }
             scanned = inbound.readableBytes
             return false
         }
         scanned = 0
-        receivedAt = Stopwatch.nanoseconds()
+        if exchange == 0, isHTTP2Preface {
+            becomeHTTP2()
+            return false
+        }
         guard length <= limits.maxHeadBytes, let bytes = inbound.readSlice(length: length) else {
-            throw Problem(.headersTooLarge, "The request's head has more than \(limits.maxHeadBytes) bytes.")
+            throw headTooLarge()
         }
-        head.buffer = bytes
-        requestID = .made(identifiers.next(at: .now()))
-        let parsed = bytes.withUnsafeReadableBytes { all -> Problem? in
-            do throws(Problem) {
-                try parser.parse(all, into: head)
-                bodyLimit = limits.maxBodyBytes(head.path.bytes(of: all))
-                if let span = head.requestID {
-                    requestID = .given(String(decoding: span.bytes(of: all), as: UTF8.self))
-                }
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let parsed { throw parsed }
+        try take(head: bytes, identifier: identifiers.next(at: .now()))
         try prepareBody()
         return true
     }
 
+    /// Says which part is too large: a request line without an end is a matter of its target.
+    private func headTooLarge() -> Problem {
+        beginNameless()
+        let line = inbound.readableBytesView.prefix(limits.maxTargetBytes + 64)
+        guard line.contains(10) else { return HTTPHeadParser.targetTooLong(limits.maxTargetBytes) }
+        return Problem(.headersTooLarge, "The request's head has more than \(limits.maxHeadBytes) bytes.")
+    }
+
+    /// What is answered now is no request that could be read.
+    private func beginNameless() {
+        forget()
+        requestID = .made(identifiers.next(at: .now()))
+    }
+
     private func prepareBody() throws(Problem) {
-        switch head.framing {
-        case .none:
-            try handOver(ByteBuffer())
-            return
-        case .length(let length):
-            guard length <= bodyLimit else {
-                throw Problem(.payloadTooLarge, "The body has more than the \(bodyLimit) bytes allowed.")
-            }
+        if head.framing == .none { return try handOver(ByteBuffer()) }
+        try expectBody()
+        if case .length(let length) = head.framing {
             reading = .length(length)
-        case .chunked: reading = .chunked(ChunkedBody())
+        } else {
+            reading = .chunked(ChunkedBody())
         }
         setDeadline(inSeconds: limits.bodySeconds)
         if head.expectsContinue, inbound.readableBytes == 0 {
             context?.writeAndFlush(NIOAny(ByteBuffer(string: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+        }
+    }
+
+    /// Clients that know beforehand that we speak HTTP/2 begin with this (RFC 9113, section 3.4).
+    private var isHTTP2Preface: Bool {
+        limits.speaksHTTP2 && inbound.readableBytesView.starts(with: "PRI * HTTP/2.0\r\n\r\n".utf8)
+    }
+
+    private func becomeHTTP2() {
+        guard let context else { return }
+        sweeper.remove(self)
+        let bytes = inbound
+        inbound = ByteBuffer()
+        do {
+            try HTTP2Session.install(site: site, sweeper: sweeper, behind: context)
+            context.fireChannelRead(NIOAny(bytes))
+            context.fireChannelReadComplete()
+            context.pipeline.syncOperations.removeHandler(self, promise: nil)
+        } catch {
+            context.close(promise: nil)
         }
     }
 
@@ -212,33 +235,43 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPOutlet, ChannelInboundHan
         }
     }
 
-    private func handOver(_ body: ByteBuffer) throws(Problem) {
-        reading = .head
-        let whole = head.isGzipped && body.readableBytes > 0 ? try Gzip.expand(body, limit: bodyLimit) : body
-        guard let context else { return }
-        let exchange = begin()
-        let reply = HTTPReplyHandle(
-            connection: NIOLoopBound(self, eventLoop: context.eventLoop), exchange: exchange,
-            eventLoop: context.eventLoop)
-        handler.handle(HTTPRequest(head: head, body: whole, receivedAt: receivedAt, peer: peer), reply: reply)
+    /// Answers what is not a request and ends the connection: its bytes cannot be trusted any further.
+    ///
+    /// What is still on its way is read and thrown away for a moment: closing on it would reset the connection, and the
+    /// client would lose the answer.
+    private func refuse(_ problem: Problem) {
+        closesAfterReply = true
+        writeRefusal(problem)
+        isLingering = true
+        inbound = ByteBuffer()
+        pause(false)
+        setDeadline(inSeconds: Self.lingerSeconds)
+        context?.close(mode: .output, promise: nil)
     }
 
-    /// Answers what is not a request and ends the connection: its bytes cannot be trusted any further.
-    func refuse(_ problem: Problem) {
-        head.acceptsGzip = false
-        closesAfterReply = true
-        if head.method == .head { head.method = .other }
-        let response = handler.problem(problem, requestID: requestID.text)
-        write(response)
-        handler.answered(response, plane: 0, receivedAt: receivedAt)
-        context?.close(mode: .output, promise: nil)
-        context?.close(promise: nil)
+    private static var lingerSeconds: Int { 2 }
+
+    override func send(_ response: HTTPResponse, body: inout ByteBuffer, isBodiless: Bool, isGzipped: Bool) {
+        guard let context else { return }
+        let keepsAlive = head.keepsAlive && !closesAfterReply && !isDraining
+        responseHead.write(
+            response, bodyLength: body.readableBytes, requestID: requestID, more: promisedHeaders,
+            keepsAlive: keepsAlive, isGzipped: isGzipped, into: &outbound)
+        if !isBodiless { outbound.writeBuffer(&body) }
+        closesAfterReply = !keepsAlive
+        context.writeAndFlush(NIOAny(outbound), promise: nil)
+        setDeadline(inSeconds: context.channel.isWritable ? limits.idleSeconds : limits.writeSeconds)
     }
 
     /// Called by the sweeper when the deadline has passed.
     func timeOut() {
+        guard !isLingering else {
+            context?.close(promise: nil)
+            return
+        }
         let isMidRequest = inbound.readableBytes > 0 || { if case .head = reading { false } else { true } }()
         if isMidRequest, context?.channel.isWritable == true {
+            if case .head = reading { beginNameless() }
             refuse(Problem(.requestTimeout, "The request took too long to arrive."))
         } else {
             context?.close(promise: nil)

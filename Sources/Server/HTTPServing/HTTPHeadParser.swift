@@ -4,6 +4,7 @@ import Vocabulary
 /// is how requests are smuggled.
 struct HTTPHeadParser {
     let maxHeaders: Int
+    var maxTargetBytes = 8 * 1024
 
     /// - Parameter bytes: from the first byte of the request line through the empty line.
     func parse(_ bytes: UnsafeRawBufferPointer, into head: HTTPHead) throws(Problem) {
@@ -30,6 +31,10 @@ struct HTTPHeadParser {
         var isChunked = false
         var connectionCloses = false
         var connectionKeeps = false
+    }
+
+    static func targetTooLong(_ limit: Int) -> Problem {
+        Problem(.uriTooLong, "The request's path and query have more than \(limit) bytes.")
     }
 
     private static func bad(_ message: String) -> Problem { Problem(.validation, message) }
@@ -63,6 +68,7 @@ struct HTTPHeadParser {
         guard targetEnd > targetStart, end - at == 9, bytes[at] == 32 else {
             throw Self.bad("The request line is malformed.")
         }
+        guard targetEnd - targetStart <= maxTargetBytes else { throw Self.targetTooLong(maxTargetBytes) }
         let version = UnsafeRawBufferPointer(rebasing: bytes[(at + 1)..<end])
         if version.elementsEqual("HTTP/1.0".utf8) {
             head.isHTTP10 = true
@@ -185,7 +191,7 @@ struct HTTPHeadParser {
     }
 
     @inline(__always)
-    private static func isToken(_ byte: UInt8) -> Bool {
+    static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case 48...57, 65...90, 97...122: true
         case 33, 35, 36, 37, 38, 39, 42, 43, 45, 46, 94, 95, 96, 124, 126: true

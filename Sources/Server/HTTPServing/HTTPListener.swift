@@ -1,22 +1,33 @@
 import NIOCore
 package import NIOPosix
+import NIOSSL
 import Synchronization
 import Vocabulary
 
-/// Listens on an address and serves HTTP/1.1 to a handler.
+/// Listens on an address and serves HTTP/1.1 and HTTP/2 to a handler, over TLS where there is an identity.
 package final class HTTPListener<Handler: HTTPHandling>: Sendable {
     private let group: MultiThreadedEventLoopGroup
-    private let handler: Handler
-    private let limits: HTTPServerLimits
+    private let site: HTTPSite<Handler>
+    private let identity: TLSIdentity?
+    private let counts: ConnectionCounts
+    private let observe: @Sendable (HTTPServingEvent) -> Void
     private let sweepers: [ObjectIdentifier: NIOLoopBoundBox<ConnectionSweeper>]
     private let listening = Mutex<(any Channel)?>(nil)
-    private let open = Atomic<Int>(0)
 
-    /// - Parameter group: the loops to serve on; shut down with the listener.
-    package init(group: MultiThreadedEventLoopGroup, handler: Handler, limits: HTTPServerLimits) {
+    /// - Parameters:
+    ///   - group: the loops to serve on; shut down with the listener.
+    ///   - identity: nil for plain connections.
+    ///   - connections: counts them, and says how many there may be.
+    package init(
+        group: MultiThreadedEventLoopGroup, handler: Handler, limits: HTTPServerLimits,
+        connections: ConnectionCounts, identity: TLSIdentity?, observe: @escaping @Sendable (HTTPServingEvent) -> Void
+    ) {
         self.group = group
-        self.handler = handler
-        self.limits = limits
+        self.identity = identity
+        self.observe = observe
+        site = HTTPSite(
+            handler: handler, limits: limits, fixed: FixedHeaders(limits, isSecure: identity != nil))
+        counts = connections
         var sweepers: [ObjectIdentifier: NIOLoopBoundBox<ConnectionSweeper>] = [:]
         for loop in group.makeIterator() {
             let bound = NIOLoopBoundBox.makeBoxSendingValue(
@@ -27,7 +38,7 @@ package final class HTTPListener<Handler: HTTPHandling>: Sendable {
         self.sweepers = sweepers
     }
 
-    package var connectionCount: Int { open.load(ordering: .relaxed) }
+    package var connectionCount: Int { counts.total }
 
     /// - Returns: the port that is listened on.
     package func start(host: String, port: Int) async throws -> Int {
@@ -45,17 +56,39 @@ package final class HTTPListener<Handler: HTTPHandling>: Sendable {
     }
 
     private func accept(_ channel: any Channel) -> EventLoopFuture<Void> {
-        guard open.add(1, ordering: .relaxed).newValue <= limits.maxConnections,
-            let sweeper = sweepers[ObjectIdentifier(channel.eventLoop)]
-        else {
-            open.subtract(1, ordering: .relaxed)
+        let client = channel.remoteAddress?.ipAddress ?? "unknown"
+        switch counts.enter(client) {
+        case .admitted: break
+        case .full:
+            observe(.refused)
+            return channel.close()
+        case .clientFull:
+            observe(.refusedClient)
             return channel.close()
         }
-        channel.closeFuture.whenComplete { [self] _ in open.subtract(1, ordering: .relaxed) }
+        channel.closeFuture.whenComplete { [counts] _ in counts.leave(client) }
+        guard let sweeper = sweepers[ObjectIdentifier(channel.eventLoop)] else { return channel.close() }
         return channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(
-                HTTPConnection(handler: handler, limits: limits, sweeper: sweeper.value))
+            guard let identity else {
+                try channel.pipeline.syncOperations.addHandler(HTTPConnection(site: site, sweeper: sweeper.value))
+                return
+            }
+            try greet(channel, identity, sweeper.value)
         }
+    }
+
+    private func greet(_ channel: any Channel, _ identity: TLSIdentity, _ sweeper: ConnectionSweeper) throws {
+        let greeting = TLSGreeting(sweeper: sweeper, seconds: site.limits.headSeconds) { [observe] in
+            observe(.handshakeFailed)
+        } greeted: { [site] place, speaksHTTP2 in
+            if speaksHTTP2 {
+                try HTTP2Session.install(site: site, sweeper: sweeper, behind: place)
+            } else {
+                try place.pipeline.syncOperations.addHandler(
+                    HTTPConnection(site: site, sweeper: sweeper), position: .after(place.handler))
+            }
+        }
+        try channel.pipeline.syncOperations.addHandlers([NIOSSLServerHandler(context: identity.context), greeting])
     }
 
     /// Stops accepting, closes idle connections, and lets requests in flight finish.

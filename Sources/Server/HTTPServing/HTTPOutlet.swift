@@ -1,30 +1,47 @@
 import NIOCore
 import Vocabulary
 
-/// The sending half of a connection, and what both halves share.
+/// The sending half of a connection or stream, and what both halves share.
 class HTTPOutlet {
     let limits: HTTPServerLimits
     let head = HTTPHead()
     var context: ChannelHandlerContext?
     var requestID = RequestID.made(Identifier(high: 0, low: 0))
+    /// Whether `head` holds the request that is read or answered.
+    var hasHead = false
+    var receivedAt: UInt64 = 0
+    var peer = ""
     /// Counts requests; an answer to an earlier one is a mistake of ours.
     private(set) var exchange: UInt64 = 0
     private(set) var isAnswering = false
-    var closesAfterReply = false
-    var isDraining = false
     var plane = 0
-    private var responseHead = ResponseHead()
-    private var outbound = ByteBufferAllocator().buffer(capacity: 1024)
+    var channelName = ""
+    var promisedHeaders: [(String, String)] = []
+    private(set) var sentBytes = 0
     private var deadline: UInt64 = .max
 
     init(limits: HTTPServerLimits) { self.limits = limits }
 
+    var protocolName: StaticString { head.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1" }
+
+    func request(body: ByteBuffer) -> HTTPRequest {
+        HTTPRequest(head: head, body: body, receivedAt: receivedAt, peer: peer)
+    }
+
     func begin() -> UInt64 {
         exchange += 1
-        plane = 0
         isAnswering = true
         deadline = .max
         return exchange
+    }
+
+    /// Forgets what was said about the request before.
+    func forget() {
+        hasHead = false
+        receivedAt = 0
+        plane = 0
+        if !channelName.isEmpty { channelName = "" }
+        if !promisedHeaders.isEmpty { promisedHeaders = [] }
     }
 
     /// - Parameter seconds: until the sweeper ends the connection unless something else is set before; `nil` for ever.
@@ -50,7 +67,6 @@ class HTTPOutlet {
     func answered() {}
 
     func write(_ response: HTTPResponse) {
-        guard let context else { return }
         var body = response.body
         var isGzipped = false
         if limits.compresses, head.acceptsGzip, body.readableBytes >= Gzip.smallestBody,
@@ -59,14 +75,13 @@ class HTTPOutlet {
             body = packed
             isGzipped = true
         }
-        let keepsAlive = head.keepsAlive && !closesAfterReply && !isDraining
         let isBodiless = head.method == .head || response.status == 204 || response.status == 304
-        responseHead.write(
-            response, bodyLength: body.readableBytes, requestID: requestID, keepsAlive: keepsAlive,
-            isGzipped: isGzipped, into: &outbound)
-        if !isBodiless { outbound.writeBuffer(&body) }
-        closesAfterReply = !keepsAlive
-        context.writeAndFlush(NIOAny(outbound), promise: nil)
-        setDeadline(inSeconds: context.channel.isWritable ? limits.idleSeconds : limits.writeSeconds)
+        sentBytes = isBodiless ? 0 : body.readableBytes
+        send(response, body: &body, isBodiless: isBodiless, isGzipped: isGzipped)
     }
+
+    /// For the protocol: puts it on the wire.
+    ///
+    /// - Parameter body: what `content-length` counts; sent unless `isBodiless`.
+    func send(_ response: HTTPResponse, body: inout ByteBuffer, isBodiless: Bool, isGzipped: Bool) {}
 }

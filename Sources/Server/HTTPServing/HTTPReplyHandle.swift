@@ -12,6 +12,12 @@ package struct HTTPReplyHandle: Sendable {
     /// Says which part of the server answers, for counting. On the event loop only.
     package func mark(plane: Int) { connection.value.plane = plane }
 
+    /// Says which channel answers, for the access log. On the event loop only.
+    package func mark(channel: String) { connection.value.channelName = channel }
+
+    /// Headers the answer will carry whatever it is, an error too. On the event loop only.
+    package func promise(headers: [(String, String)]) { connection.value.promisedHeaders = headers }
+
     /// Sends the answer. A client that has gone away gets nothing, and that is no error.
     package func send(_ response: HTTPResponse) {
         connection.value.answer(response, exchange: exchange)

@@ -19,6 +19,24 @@ package struct HTTPRequest {
     package var path: String { text(head.path) }
     package var query: String? { head.query.map(text) }
 
+    /// Bytes of the body as its head promises them; nil where only reading it will tell.
+    package var declaredLength: Int? {
+        switch head.framing {
+        case .none: 0
+        case .length(let length): head.isGzipped ? nil : length
+        case .chunked: nil
+        }
+    }
+
+    package func pathStarts(with prefix: StaticString) -> Bool {
+        head.buffer.withUnsafeReadableBytes { all in
+            let path = head.path.bytes(of: all)
+            guard path.count >= prefix.utf8CodeUnitCount else { return false }
+            return path.prefix(prefix.utf8CodeUnitCount).elementsEqual(
+                UnsafeBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+        }
+    }
+
     private func text(_ span: HTTPHead.Span) -> String {
         head.buffer.withUnsafeReadableBytes { String(decoding: span.bytes(of: $0), as: UTF8.self) }
     }

@@ -1,23 +1,17 @@
 import NIOCore
+import NIOHPACK
 import Vocabulary
 
 /// Writes status line and headers, most of them from bytes made beforehand.
 struct ResponseHead {
-    /// The same on every reply; `default-src 'none'` suits an API that serves no pages.
-    private static let fixed: StaticString = """
-        x-content-type-options: nosniff\r
-        x-frame-options: DENY\r
-        content-security-policy: default-src 'none'; frame-ancestors 'none'\r
-        referrer-policy: strict-origin-when-cross-origin\r
-        permissions-policy: camera=(), microphone=(), geolocation=()\r
-
-        """
-
+    private let fixed: FixedHeaders
     private var date: (second: Int64, text: String) = (-1, "")
 
+    init(fixed: FixedHeaders) { self.fixed = fixed }
+
     mutating func write(
-        _ response: HTTPResponse, bodyLength: Int, requestID: RequestID, keepsAlive: Bool, isGzipped: Bool,
-        into buffer: inout ByteBuffer
+        _ response: HTTPResponse, bodyLength: Int, requestID: RequestID, more: [(String, String)], keepsAlive: Bool,
+        isGzipped: Bool, into buffer: inout ByteBuffer
     ) {
         buffer.clear(minimumCapacity: 512 + bodyLength)
         if response.status == 200 {
@@ -45,14 +39,44 @@ struct ResponseHead {
         buffer.writeStaticString("\r\nx-request-id: ")
         requestID.write(into: &buffer)
         buffer.writeStaticString("\r\n")
-        buffer.writeStaticString(Self.fixed)
+        buffer.writeImmutableBuffer(fixed.block)
+        Self.write(response.headers, into: &buffer)
+        Self.write(more, into: &buffer)
+        buffer.writeStaticString(keepsAlive ? "\r\n" : "connection: close\r\n\r\n")
+    }
+
+    /// The same as an HTTP/2 header block. What differs with every reply stays out of the compression table.
+    mutating func fields(
+        _ response: HTTPResponse, bodyLength: Int, requestID: RequestID, more: [(String, String)], isGzipped: Bool
+    ) -> HPACKHeaders {
+        var fields = HPACKHeaders()
+        fields.reserveCapacity(6 + fixed.pairs.count + response.headers.count + more.count)
+        fields.add(name: ":status", value: response.status == 200 ? "200" : String(response.status))
+        if response.status != 204 {
+            fields.add(name: "content-length", value: String(bodyLength), indexing: .nonIndexable)
+        }
+        if let type = response.contentType { fields.add(name: "content-type", value: type.description) }
+        if isGzipped {
+            fields.add(name: "content-encoding", value: "gzip")
+            fields.add(name: "vary", value: "accept-encoding")
+        }
+        fields.add(name: "date", value: currentDate())
+        fields.add(name: "x-request-id", value: requestID.text, indexing: .nonIndexable)
+        for (name, value) in fixed.pairs { fields.add(name: name, value: value) }
         for (name, value) in response.headers {
+            fields.add(name: name.lowercased(), value: value, indexing: .nonIndexable)
+        }
+        for (name, value) in more { fields.add(name: name, value: value) }
+        return fields
+    }
+
+    private static func write(_ headers: [(String, String)], into buffer: inout ByteBuffer) {
+        for (name, value) in headers {
             buffer.writeString(name)
             buffer.writeStaticString(": ")
             buffer.writeString(value)
             buffer.writeStaticString("\r\n")
         }
-        buffer.writeStaticString(keepsAlive ? "\r\n" : "connection: close\r\n\r\n")
     }
 
     private static func write(decimal value: Int, into buffer: inout ByteBuffer) {
@@ -99,6 +123,7 @@ struct ResponseHead {
         case 409: "Conflict"
         case 412: "Precondition Failed"
         case 413: "Content Too Large"
+        case 414: "URI Too Long"
         case 415: "Unsupported Media Type"
         case 422: "Unprocessable Content"
         case 429: "Too Many Requests"

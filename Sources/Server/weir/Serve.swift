@@ -25,8 +25,9 @@ struct Serve: AsyncParsableCommand {
         let readyLogger = logger
         let definitions = try apply.map(DefinitionFiles.read) ?? []
         do {
-            try await WeirServer.run(settings, definitions: definitions, logger: readyLogger) { port in
-                print("weir \(WeirServer.version) is ready on http://\(settings.serverHost):\(port)")
+            try await WeirServer.run(settings, definitions: definitions, logger: readyLogger, prettyLogs: isPretty) {
+                url in
+                print("weir \(WeirServer.version) is ready on \(url)")
                 fflush(nil)
             }
         } catch let failure as StartFailure {

@@ -9,6 +9,8 @@ package final class ServingSnapshot: Sendable {
     package let quarantined: [String: LoadIssue]
     package let workflowCount: Int
     package let connectors: ConnectorSet
+    /// Whether any channel limits the bodies of its requests further than the platform does.
+    package let limitsBodies: Bool
     private let routes: RouteTable<Entry>
 
     private enum Entry: Sendable {
@@ -23,6 +25,7 @@ package final class ServingSnapshot: Sendable {
         self.connectors = connectors
         self.generation = generation
         self.workflowCount = workflowCount
+        limitsBodies = channels.contains { $0.definition.config.maxPayloadSize != nil }
         self.channels = Dictionary(channels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.quarantined = Dictionary(quarantined.map { ($0.channel, $0) }, uniquingKeysWith: { first, _ in first })
         routes = RouteTable(

@@ -51,6 +51,7 @@ package struct ChannelConfig: Sendable {
     package var callerCheck: (any CallerChecking)?
     /// Origins that may call; empty for all.
     package var origins: [String] = []
+    package var cors: CORSPolicy?
     package var deduplication: Deduplication?
     package var cache: Cache?
     package var timeoutMilliseconds: Int?
@@ -58,13 +59,15 @@ package struct ChannelConfig: Sendable {
     package var maxConcurrent: Int?
     package var tracing = Tracing()
     package var bodyMode = BodyMode.auto
+    /// Bytes of a request's body, after decompression; the platform's limit holds too.
+    package var maxPayloadSize: Int?
     package var responseMode = ResponseMode.envelope
 
     /// Keys of the runtime we are compatible with that this release does not have: refused, never ignored.
-    private static let later = ["principal_rate_limit", "oauth2_login", "cors"]
+    private static let later = ["principal_rate_limit", "oauth2_login"]
     private static let known = [
         "rate_limit", "timeout_ms", "validation_logic", "backpressure", "tracing", "request", "response", "auth",
-        "origin_allow_list", "deduplication", "cache",
+        "origin_allow_list", "cors", "deduplication", "cache",
     ]
 
     static func read(_ parent: inout InputReader) -> ChannelConfig {
@@ -87,12 +90,17 @@ package struct ChannelConfig: Sendable {
         if let part = reader.field("tracing") { config.tracing = tracing(part, &reader) }
         if let part = reader.field("auth") { config.callerCheck = ChannelGuards.auth(part, &reader) }
         config.origins = ChannelGuards.strings("origin_allow_list", &reader)
+        if let part = reader.field("cors") {
+            config.cors = ChannelCORS.read(part, allowList: config.origins, &reader)
+        }
         if let part = reader.field("deduplication") {
             config.deduplication = ChannelGuards.deduplication(part, &reader)
         }
         if let part = reader.field("cache") { config.cache = ChannelGuards.cache(part, &reader) }
         if let part = reader.field("request") {
-            config.bodyMode = mode(part, "request", "body_mode", &reader, BodyMode.auto, ["auto", "payload"])
+            config.bodyMode = mode(
+                part, "request", "body_mode", &reader, BodyMode.auto, ["auto", "payload"], also: ["max_payload_size"])
+            config.maxPayloadSize = payloadSize(part, &reader)
         }
         if let part = reader.field("response") {
             config.responseMode = mode(
@@ -164,13 +172,22 @@ package struct ChannelConfig: Sendable {
         return tracing
     }
 
+    /// Bodies up to this size are read without looking for their channel's limit first.
+    package static let smallestPayloadLimit = 1024
+
+    private static func payloadSize(_ value: JSONValue, _ parent: inout InputReader) -> Int? {
+        var reader = InputReader(value, at: "config.request")
+        defer { parent.absorb(reader) }
+        return reader.integer("max_payload_size", in: smallestPayloadLimit...(1 << 30))
+    }
+
     private static func mode<Mode: RawRepresentable<String>>(
         _ value: JSONValue, _ part: String, _ field: String, _ parent: inout InputReader, _ usual: Mode,
-        _ words: [String]
+        _ words: [String], also others: [String] = []
     ) -> Mode {
         var reader = InputReader(value, at: "config.\(part)")
         defer { parent.absorb(reader) }
-        reader.checkNames([field])
+        reader.checkNames([field] + others)
         guard let text = reader.string(field) else { return usual }
         if let mode = Mode(rawValue: text) { return mode }
         reader.report(

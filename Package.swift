@@ -174,8 +174,12 @@ let package = Package(
             path: "Tests/Services/DefinitionsTests"),
         .testTarget(
             name: "HTTPServingTests",
-            dependencies: ["HTTPServing", "Seeds", "Vocabulary", .product(name: "NIOCore", package: "swift-nio")],
-            path: "Tests/Server/HTTPServingTests"),
+            dependencies: [
+                "HTTPServing", "Seeds", "Vocabulary", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+            ], path: "Tests/Server/HTTPServingTests"),
+        .testTarget(
+            name: "HTTPAPITests", dependencies: ["HTTPAPI", "Seeds", "Telemetry"], path: "Tests/Server/HTTPAPITests"),
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
         .testTarget(
             name: "RemoteTests", dependencies: ["Definitions", "JSONTree", "Remote", "Seeds", "Storage"],

@@ -37,7 +37,7 @@ package struct HumanLogHandler: LogHandler {
     }
 
     /// Control characters escaped: what a client sent must neither begin a line of its own nor drive the terminal.
-    private static func visible(_ text: String) -> String {
+    package static func visible(_ text: String) -> String {
         guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
         return text.unicodeScalars.reduce(into: "") { visible, scalar in
             if scalar.properties.generalCategory == .control {

@@ -88,9 +88,10 @@ package final class AccessLog: Sendable {
             line.append(utf8: "\(timestamp) info weir.access: request")
             for (name, value, _) in fields {
                 line.append(utf8: " \(name)=")
-                // What could look like another field, or drive the terminal, comes quoted and escaped.
+                // What could look like another field comes quoted.
                 let isPlain = value.utf8.allSatisfy { $0 > 32 && $0 != 34 && $0 < 127 }
-                if isPlain { line.append(utf8: value) } else { JSONWriter.write(value, into: &line) }
+                let shown = isPlain ? value : HumanLogHandler.visible(value)
+                if isPlain { line.append(utf8: shown) } else { JSONWriter.write(shown, into: &line) }
             }
             line.append("\n")
             return line.bytes

@@ -92,6 +92,24 @@ import Testing
         #expect(message(environment: ["WEIR_ENVIRONMENT": "Production"]).contains("admin_auth.api_keys"))
     }
 
+    @Test(arguments: [
+        ("server.tls.enabled", "true", "server.tls.cert_path"), ("server.tls.min_version", "1.1", "1.2, 1.3"),
+        ("cors.max_age_secs", "86401", "0 to 86400"), ("server.max_headers", "0", "server.max_headers"),
+    ])
+    func `what the listener cannot be is said`(key: String, value: String, part: String) {
+        #expect(message(flags: [(key, value)]).contains(part), "\(message(flags: [(key, value)]))")
+    }
+
+    @Test func `every origin is allowed neither with credentials nor in production`() throws {
+        let any = ("cors.allowed_origins", "*")
+
+        #expect(try read(flags: [any]).corsOrigins == ["*"])
+        #expect(message(flags: [any, ("cors.allow_credentials", "true")]).contains("every site"))
+        #expect(
+            message(flags: [any, ("environment", "production"), ("admin_auth.api_keys", "k")]).contains(
+                "cors.allowed_origins"))
+    }
+
     @Test func `secrets are not shown`() throws {
         let settings = try read(flags: [("admin_auth.api_keys", "hidden-one,hidden-two")])
 

@@ -74,6 +74,21 @@ import Vocabulary
         #expect(refusal("GET / HTTP/1.1\r\nHost: x\r\n\(many)\r\n", maxHeaders: 5) == nil)
     }
 
+    @Test func `there is an end to targets`() {
+        let parser = HTTPHeadParser(maxHeaders: 10, maxTargetBytes: 20)
+        func refusal(_ target: String) -> Problem.Code? {
+            let head = HTTPHead()
+            let buffer = ByteBuffer(string: "GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n")
+            do {
+                try buffer.withUnsafeReadableBytes { try parser.parse($0, into: head) }
+                return nil
+            } catch { return (error as? Problem)?.code }
+        }
+
+        #expect(refusal("/" + String(repeating: "a", count: 19)) == nil)
+        #expect(refusal("/a?" + String(repeating: "a", count: 18)) == .uriTooLong)
+    }
+
     @Test func `a request id that could break a log is not taken over`() throws {
         let spaced = try parse("GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: a b\r\n\r\n")
         let quoted = try parse("GET / HTTP/1.1\r\nHost: x\r\nX-Request-Id: a\"b\r\n\r\n")

@@ -14,7 +14,7 @@ final class HTTP2Stream<Handler: HTTPHandling>: HTTPReceiver<Handler>, ChannelIn
     private var reading = Reading.head
     private var body = ByteBuffer()
     private var hasInputEnded = false
-    private var replyWritten: EventLoopPromise<Void>?
+    private var isLingering = false
 
     /// Bytes of a body that every stream may gather; beyond it the connection's large bodies take turns.
     private static var smallBody: Int { 64 * 1024 }
@@ -108,24 +108,21 @@ final class HTTP2Stream<Handler: HTTPHandling>: HTTPReceiver<Handler>, ChannelIn
     }
 
     /// Answers without reading on; the connection and its other streams are not touched.
+    ///
+    /// What is still on its way waits behind a shut window. The client has a moment to read the answer and to stop: some
+    /// forget an answer when a reset comes right behind it.
     private func refuse(_ problem: Problem) {
-        guard let context else { return }
+        guard context != nil else { return }
         reading = .done
         body = ByteBuffer()
-        if !hasInputEnded {
-            setReads(false)
-            // Only behind the reply: a reset takes with it what has not been sent.
-            let written = context.eventLoop.makePromise(of: Void.self)
-            written.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.stopInput() }
-            replyWritten = written
-        }
         writeRefusal(problem)
+        guard !hasInputEnded else { return }
+        isLingering = true
+        setReads(false)
+        setDeadline(inSeconds: Self.lingerSeconds)
     }
 
-    private func stopInput() {
-        guard let context else { return }
-        context.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil)
-    }
+    private static var lingerSeconds: Int { 2 }
 
     override func send(_ response: HTTPResponse, body: inout ByteBuffer, isBodiless: Bool, isGzipped: Bool) {
         guard let context else { return }
@@ -133,12 +130,9 @@ final class HTTP2Stream<Handler: HTTPHandling>: HTTPReceiver<Handler>, ChannelIn
             response, bodyLength: body.readableBytes, requestID: requestID, more: promisedHeaders,
             isGzipped: isGzipped)
         let endsHere = isBodiless || body.readableBytes == 0
-        let written = replyWritten
-        replyWritten = nil
-        context.write(
-            wrapOutboundOut(.headers(.init(headers: fields, endStream: endsHere))), promise: endsHere ? written : nil)
+        context.write(wrapOutboundOut(.headers(.init(headers: fields, endStream: endsHere))), promise: nil)
         if !endsHere {
-            context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(body), endStream: true))), promise: written)
+            context.write(wrapOutboundOut(.data(.init(data: .byteBuffer(body), endStream: true))), promise: nil)
         }
         setDeadline(inSeconds: limits.writeSeconds)
         context.flush()
@@ -146,7 +140,9 @@ final class HTTP2Stream<Handler: HTTPHandling>: HTTPReceiver<Handler>, ChannelIn
 
     /// Called by the sweeper: the body came too slowly, or the reply is not read.
     func timeOut() {
-        if reading == .body, !isAnswering {
+        if isLingering {
+            context?.writeAndFlush(wrapOutboundOut(.rstStream(.noError)), promise: nil)
+        } else if reading == .body, !isAnswering {
             refuse(Problem(.requestTimeout, "The request took too long to arrive."))
         } else {
             context?.close(promise: nil)

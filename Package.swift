@@ -126,7 +126,7 @@ let package = Package(
                 "JSONTree", "Storage", "Connectors", "Definitions",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Server/Remote", swiftSettings: swift),
         .executableTarget(
             name: "weir",

@@ -4,6 +4,7 @@ package import JSONTree
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// A running server, as commands ask it.
 package struct ServerConnection: Sendable {
@@ -15,9 +16,15 @@ package struct ServerConnection: Sendable {
     private static let mostBytes = 256 * 1024 * 1024
 
     /// Lives as long as the program, which ends with the command. A server that is not there is said to be so at once.
+    /// `WEIR_CA_FILE` names the certificates to trust in the place of the system's.
     private static let client: HTTPClient = {
         var configuration = HTTPClient.Configuration(timeout: .init(connect: .seconds(5)))
         configuration.connectionPool.retryConnectionEstablishment = false
+        if let file = getenv("WEIR_CA_FILE") {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .file(String(cString: file))
+            configuration.tlsConfiguration = tls
+        }
         return HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }()
 

@@ -156,7 +156,9 @@ import Testing
         #expect(
             asked.header("access-control-allow-credentials") == "true"
                 && asked.header("vary")?.contains("origin") == true)
-        #expect(strange.status == 204 && strange.header("access-control-allow-origin") == nil && strange.header("vary") != nil)
+        #expect(
+            strange.status == 204 && strange.header("access-control-allow-origin") == nil
+                && strange.header("vary") != nil)
         #expect(elsewhere.header("access-control-allow-origin") == nil)
         #expect(replies.map(\.status) == [200, 401, 400, 400])
         for reply in replies {
@@ -166,7 +168,9 @@ import Testing
             #expect(reply.header("access-control-expose-headers") == "x-request-id")
         }
         #expect(silent.map(\.status) == [200, 200])
-        for reply in silent { #expect(reply.header("access-control-allow-origin") == nil && reply.header("vary") == "origin") }
+        for reply in silent {
+            #expect(reply.header("access-control-allow-origin") == nil && reply.header("vary") == "origin")
+        }
         let traces = try client.call("GET", "\(Client.admin)/traces?channel=web").object["total"] as? Int
         #expect(traces == nil || traces == 3)
     }

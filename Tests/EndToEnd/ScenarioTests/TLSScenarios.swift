@@ -23,6 +23,16 @@ import Testing
         #expect(try Client(plain.port).call("GET", "/health").header("strict-transport-security") == nil)
     }
 
+    @Test func `the command line asks over TLS too, and trusts whom it is told to`() throws {
+        let certificate = try Certificate()
+        let weir = try RunningWeir(certificate.settings)
+        let url = ["WEIR_SERVER_URL": "https://localhost:\(weir.port)"]
+        let trusting = url.merging(["WEIR_CA_FILE": certificate.certificate]) { $1 }
+
+        #expect(try RunningWeir.command(["get", "workflows"], environment: trusting).code == 0)
+        #expect(try RunningWeir.command(["get", "workflows"], environment: url).code == 2)
+    }
+
     @Test func `without HTTP 2 there is the older version alone`() throws {
         let certificate = try Certificate()
         let weir = try RunningWeir(certificate.settings + ["server.http2.enabled=false"])

@@ -203,7 +203,10 @@ package actor Scheduler {
 
     /// Takes places in the queue for the runs and writes everything down at once.
     private func commit(_ draft: inout LedgerDraft, _ epoch: Int64) async throws(StorageFailure) -> LedgerOutcome {
-        guard !draft.isEmpty else { return .recorded(leftOut: []) }
+        guard !draft.isEmpty else {
+            _ = draft.entries(with: [])  // nothing to write, but those that wait are counted
+            return .recorded(leftOut: [])
+        }
         let store = store
         var outcome = LedgerOutcome.recorded(leftOut: [])
         var entries = LedgerEntries()

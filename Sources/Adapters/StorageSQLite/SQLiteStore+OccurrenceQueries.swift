@@ -6,13 +6,20 @@ extension SQLiteStore {
     /// Read where it is written: a decision must not be taken on what was true before the last commit.
     package func openOccurrences() async throws(StorageFailure) -> [OccurrenceRecord] {
         try await writer.with { connection throws(StorageFailure) in
-            try connection.query(
+            // The small partial indexes, by name: the planner would rather walk the whole ledger in order.
+            let held = try connection.query(
                 """
-                SELECT * FROM occurrences WHERE status = 0 UNION ALL
-                SELECT * FROM occurrences WHERE status = 1 AND singleton_slot IS NOT NULL
+                SELECT * FROM occurrences INDEXED BY occurrences_slot
+                WHERE status = 1 AND singleton_slot IS NOT NULL LIMIT 10000
+                """
+            ) { Self.occurrence($0) }
+            let pending = try connection.query(
+                """
+                SELECT * FROM occurrences INDEXED BY occurrences_pending WHERE status = 0
                 ORDER BY scheduled_for, id LIMIT 10000
                 """
             ) { Self.occurrence($0) }
+            return (held + pending).sorted { ($0.scheduledFor, $0.id) < ($1.scheduledFor, $1.id) }
         }
     }
 

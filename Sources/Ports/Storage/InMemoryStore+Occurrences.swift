@@ -76,12 +76,12 @@ extension InMemoryStore {
     }
 
     package func openOccurrences() async throws(StorageFailure) -> [OccurrenceRecord] {
-        let open = state.withLock { state in
-            state.ledger.occurrences.values.filter {
-                $0.status == .pending || $0.status == .claimed && $0.slot != nil
-            }
+        let all = state.withLock {
+            $0.ledger.occurrences.values.sorted { ($0.scheduledFor, $0.id) < ($1.scheduledFor, $1.id) }
         }
-        return Array(open.sorted { ($0.scheduledFor, $0.id) < ($1.scheduledFor, $1.id) }.prefix(10_000))
+        let held = all.filter { $0.status == .claimed && $0.slot != nil }.prefix(10_000)
+        let pending = all.filter { $0.status == .pending }.prefix(10_000)
+        return (held + pending).sorted { ($0.scheduledFor, $0.id) < ($1.scheduledFor, $1.id) }
     }
 
     package func moveOccurrence(

@@ -50,7 +50,7 @@ package protocol OccurrenceStore: Sendable {
     /// - Parameter epoch: the caller's, from ``beginScheduling()``; nil for what is done by hand.
     func record(_ entries: LedgerEntries, epoch: Int64?) async throws(StorageFailure) -> LedgerOutcome
 
-    /// The pending ones, and the claimed ones that hold a slot; earliest first, at most 10,000.
+    /// The pending ones, and the claimed ones that hold a slot; at most the first 10,000 of each, earliest first.
     func openOccurrences() async throws(StorageFailure) -> [OccurrenceRecord]
 
     /// Moves one that has a status among `from`; when it becomes pending, its old trace goes and it can be claimed anew.

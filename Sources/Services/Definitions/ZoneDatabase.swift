@@ -10,6 +10,8 @@ package enum ZoneDatabase {
     }
 
     private static let folders = ["/usr/share/zoneinfo", "/usr/lib/zoneinfo", "/usr/share/lib/zoneinfo"]
+    /// What else is in the folder: copies, the machine's own zone, and a file that says nothing was set.
+    private static let notZones = ["posix", "right", "localtime", "posixrules", "Factory"]
     /// More than twice the largest file there is.
     private static let mostBytes = 65_536
 
@@ -38,7 +40,7 @@ package enum ZoneDatabase {
     /// Words of letters, digits, `_`, `+` and `-`, between single slashes: never a way out of the folder.
     private static func isName(_ name: String) -> Bool {
         let parts = name.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
-        return name.utf8.count <= 64 && !["posix", "right"].contains(String(parts[0]) ?? "")
+        return name.utf8.count <= 64 && !notZones.contains(String(parts[0]) ?? "")
             && parts.allSatisfy { part in
                 !part.isEmpty
                     && part.allSatisfy {

@@ -90,9 +90,10 @@ package struct ScheduleDesk: Sendable {
                 }
             case .wait: record.status = .pending
             case .overlapped, .missed:
-                throw Problem(
-                    .conflict, "The channel `\(channel.name)` is running, and its runs may not overlap.",
-                    retryAfter: .seconds(1))
+                let reason =
+                    schedule.overlap == .queue
+                    ? "has as many runs waiting as may wait" : "is running, and its runs may not overlap"
+                throw Problem(.conflict, "The channel `\(channel.name)` \(reason).", retryAfter: .seconds(1))
             }
             if try await commit(record, runs) { return record }
         }

@@ -162,13 +162,13 @@ import Workflows
             if random.chance(oneIn: 4) {
                 one = Instance(store, clock, places: 8)
                 try one.serve(["c": transport], activatedAt: start)
-                _ = try await store.lease(
-                    limit: 100, owner: one.queue.instance, alive: [one.queue.instance], now: clock.now)
+                await one.queue.rescueOnce()
             }
         }
         clock.advance(by: .seconds(15))
         for _ in 0..<200 {
             _ = try await one.settle()
+            await one.queue.rescueOnce()
             try await one.runAll(store)
         }
 

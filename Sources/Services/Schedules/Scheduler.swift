@@ -53,6 +53,8 @@ package actor Scheduler {
     private var lastPass = Timestamp(microseconds: .min)
     /// Somebody waits, or may: the ledger has to be looked at even though nothing is due.
     private var mayBeWaiting = true
+    /// Which channel is asked first: none is always the last to get what places the queue has.
+    private var firstInLine = 0
     /// Times in a row that somebody else was faster.
     private var overtakes = 0
     private var isStopped = false
@@ -116,7 +118,9 @@ package actor Scheduler {
         let epoch = try await currentEpoch()
         var draft = LedgerDraft(
             open: try await store.openOccurrences(), settings: settings, owner: queue.instance, epoch: epoch, now: now)
-        for channel in snapshot.scheduled {
+        let scheduled = snapshot.scheduled
+        for place in scheduled.indices {
+            let channel = scheduled[(place + firstInLine) % scheduled.count]
             guard let schedule = channel.definition.schedule, let cursor = known[channel.id]?.cursor else { continue }
             guard draft.runs.count < Self.mostRuns else {
                 draft.isMore = true
@@ -143,11 +147,14 @@ package actor Scheduler {
                 mayBeWaiting = true
                 return .again
             }
-            if draft.waitingAfter > 0 || draft.isCut {
-                // A place in the queue or a slot: the alarm rings for slots, for places the clock has to do.
+            if draft.isCut {
+                // Nobody tells of places in the queue. Another channel is the first to ask for those that come.
+                firstInLine = (firstInLine + 1) % scheduled.count
                 mayBeWaiting = true
                 return .sleep(settings.pollInterval)
             }
+            // The alarm rings when a slot may be free; the clock is there in case that was missed.
+            if draft.waitingAfter > 0 { mayBeWaiting = true }
             return .sleep(pause(snapshot, clock.now()))
         }
     }

@@ -217,6 +217,37 @@ import Workflows
         #expect(try await all(store).map(\.status) == [.completed, .completed, .claimed, .claimed])
     }
 
+    @Test func `a queue that is always full serves every schedule in turn`() async throws {
+        let clock = Clock(1_800_000_000)
+        let store = InMemoryStore()
+        let one = Instance(store, clock, places: 1)
+        try one.serve(["a": everySecond, "b": everySecond, "c": everySecond], activatedAt: clock.now)
+        for _ in 0..<12 {
+            clock.advance(by: .seconds(1))
+            _ = try await one.settle()
+            try await one.runAll(store)
+        }
+
+        let served = Dictionary(grouping: try await all(store).filter { $0.status == .completed }, by: \.channelID)
+        #expect(Set(served.keys) == ["a", "b", "c"] && served.values.allSatisfy { $0.count >= 2 })
+    }
+
+    @Test func `one that waits for a slot does not make others late`() async throws {
+        let clock = Clock(1_800_000_000)
+        let store = InMemoryStore()
+        let one = Instance(store, clock)
+        try one.serve(
+            ["a": #"{"schedule":"0 0 0 1 1 *","concurrency":{"policy":"queue"}}"#, "b": everySecond],
+            activatedAt: clock.now)
+        clock.advance(by: .milliseconds(700))
+        for _ in 0..<2 {
+            clock.advance(by: .milliseconds(1))
+            _ = try await one.desk.trigger("a")
+        }
+
+        #expect(try await one.settle() == .sleep(.milliseconds(298)))
+    }
+
     @Test func `a new version begins when it goes live, and an archived one ends`() async throws {
         let clock = Clock(1_800_000_000)
         let store = InMemoryStore()

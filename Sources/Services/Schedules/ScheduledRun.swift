@@ -13,7 +13,8 @@ enum ScheduledRun {
     ) throws(Refusal) -> QueuedTrace {
         let arena = JSONArena()
         guard let payload = try? JSONReader.parse(schedule.payload, in: arena) else {
-            throw Refusal(Problem(.engine, "The payload of the schedule is not readable."))  // it was, when it was saved
+            // It was, when it was saved.
+            throw Refusal(Problem(.engine, "The payload of the schedule is not readable."))
         }
         let metadata = metadata(occurrence, channel, schedule, in: arena)
         _ = try channel.check(

@@ -31,6 +31,8 @@ let package = Package(
             name: "Telemetry",
             dependencies: ["JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
             path: "Sources/Core/Telemetry", swiftSettings: swift),
+        .target(
+            name: "Timetables", dependencies: ["Vocabulary"], path: "Sources/Core/Timetables", swiftSettings: swift),
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
         .target(name: "Outbound", path: "Sources/Ports/Outbound", swiftSettings: swift),
         .target(
@@ -65,7 +67,7 @@ let package = Package(
         .target(
             name: "Definitions",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Authentication", "Workflows",
+                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Authentication", "Timetables", "Workflows",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Services/Definitions", swiftSettings: swift),
         .target(
@@ -76,9 +78,14 @@ let package = Package(
                 "Definitions",
             ], path: "Sources/Services/Channels", swiftSettings: swift),
         .target(
+            name: "Schedules",
+            dependencies: ["Vocabulary", "JSONTree", "Storage", "Timetables", "Traces", "Definitions", "Channels"],
+            path: "Sources/Services/Schedules", swiftSettings: swift),
+        .target(
             name: "AdminAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Workflows", "Definitions",
+                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Workflows", "Definitions", "Schedules",
+                "Timetables",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
@@ -117,7 +124,8 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
                 "OutboundSQLite", "Connectors",
-                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
+                "Workflows", "Traces", "Definitions", "Channels", "Schedules", "HTTPServing", "HTTPAPI", "AdminAPI",
+                "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
@@ -168,6 +176,15 @@ let package = Package(
         .testTarget(
             name: "TracesTests", dependencies: ["Storage", "Traces", "Vocabulary"], path: "Tests/Services/TracesTests"),
         .testTarget(
+            name: "TimetablesTests", dependencies: ["Seeds", "Timetables", "Vocabulary"],
+            path: "Tests/Core/TimetablesTests"),
+        .testTarget(
+            name: "SchedulesTests",
+            dependencies: [
+                "Channels", "Connectors", "Definitions", "JSONTree", "Schedules", "Seeds", "Storage", "Telemetry",
+                "Traces", "Vocabulary", "Workflows",
+            ], path: "Tests/Services/SchedulesTests"),
+        .testTarget(
             name: "ChannelsTests", dependencies: ["Channels", "Definitions"], path: "Tests/Services/ChannelsTests"),
         .testTarget(
             name: "DefinitionsTests", dependencies: ["Definitions", "JSONTree", "Seeds", "Storage", "Vocabulary"],
@@ -190,7 +207,8 @@ let package = Package(
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "StorageConformance"], path: "Tests/Ports/StorageTests"),
         .testTarget(
-            name: "StorageSQLiteTests", dependencies: ["Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
+            name: "StorageSQLiteTests",
+            dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
             path: "Tests/Adapters/StorageSQLiteTests"),
         .testTarget(name: "ScenarioTests", dependencies: ["Seeds"], path: "Tests/EndToEnd/ScenarioTests"),
     ],

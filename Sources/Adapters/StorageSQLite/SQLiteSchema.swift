@@ -26,6 +26,21 @@ enum SQLiteSchema {
         CREATE INDEX traces_dead ON traces (completed_at) WHERE is_dead = 1;
         """,
         "ALTER TABLE traces ADD COLUMN traceparent TEXT NOT NULL DEFAULT '';",
+        """
+        CREATE TABLE occurrences (
+            id BLOB PRIMARY KEY, channel_id TEXT NOT NULL, channel TEXT NOT NULL, scheduled_for INTEGER NOT NULL,
+            is_manual INTEGER NOT NULL, status INTEGER NOT NULL, singleton_key TEXT NOT NULL, singleton_slot INTEGER,
+            attempt INTEGER NOT NULL, instants INTEGER NOT NULL, first_missed INTEGER, error TEXT NOT NULL,
+            owner TEXT NOT NULL, epoch INTEGER NOT NULL, created_at INTEGER NOT NULL, started_at INTEGER,
+            completed_at INTEGER) WITHOUT ROWID;
+        CREATE UNIQUE INDEX occurrences_instant ON occurrences (channel_id, scheduled_for);
+        CREATE INDEX occurrences_time ON occurrences (scheduled_for);
+        CREATE INDEX occurrences_pending ON occurrences (scheduled_for) WHERE status = 0;
+        CREATE UNIQUE INDEX occurrences_slot ON occurrences (singleton_key, singleton_slot)
+            WHERE status = 1 AND singleton_slot IS NOT NULL;
+        CREATE TABLE schedule_cursors (channel_id TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
+        INSERT INTO numbers VALUES ('schedule_epoch', 0);
+        """,
     ]
 
     static func migrate(_ connection: isolated SQLiteConnection) throws(StorageFailure) {

@@ -85,6 +85,7 @@ extension SQLiteStore {
                 let named = ids.map(Set.init)
                 var moved = 0
                 for id in found where named?.contains(id) ?? true {
+                    try Self.requeueOccurrence(id, connection)
                     moved += try connection.run(
                         """
                         UPDATE traces SET status = 0, is_dead = 0, attempt = 0, owner = '', due_at = ?2, error = '',

@@ -11,14 +11,18 @@ extension SQLiteStore {
                 for record in inserts { try Self.insert(record, connection) }
                 var refused: [Identifier] = []
                 for settlement in settlements {
-                    if try Self.apply(settlement, connection) == 0 { refused.append(settlement.id) }
+                    if try Self.apply(settlement, connection) == 0 {
+                        refused.append(settlement.id)
+                    } else if settlement.mode == .cron {
+                        try Self.settleOccurrence(settlement, connection)
+                    }
                 }
                 return refused
             }
         }
     }
 
-    private static func insert(_ record: TraceRecord, _ connection: isolated SQLiteConnection) throws(StorageFailure) {
+    static func insert(_ record: TraceRecord, _ connection: isolated SQLiteConnection) throws(StorageFailure) {
         try connection.run(
             """
             INSERT INTO traces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)

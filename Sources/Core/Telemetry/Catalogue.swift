@@ -76,11 +76,26 @@ package enum Catalogue {
     package static let errors = Metric(
         name: "weir_errors_total", help: "Problems told to callers, by code.", kind: .counter)
 
+    package static let cronOccurrences = Metric(
+        name: "weir_cron_occurrences_total", help: "Instants of schedules by what became of them.", kind: .counter)
+    package static let cronLag = Metric(
+        name: "weir_cron_schedule_lag_seconds", help: "Time from an instant to the moment its run was accepted.",
+        kind: .histogram)
+    package static let cronPending = Metric(
+        name: "weir_cron_pending_occurrences", help: "Occurrences that wait for their turn.", kind: .gauge)
+    package static let cronContention = Metric(
+        name: "weir_cron_singleton_contention_total",
+        help: "Occurrences that were skipped or had to wait because others were running.", kind: .counter)
+    package static let cronReconcile = Metric(
+        name: "weir_cron_reconcile_duration_seconds", help: "Time to decide and write down what is due.",
+        kind: .histogram)
+
     package static let all = [
         buildInfo, httpRequests, httpRequestDuration, messages, messageDuration, rateLimitRejections,
         backpressureRejections, engineReloads, engineReloadDuration, activeWorkflows, traceQueueDepth, traceQueueBytes,
         traceWorkersActive, traceWorkers, traceQueueRejected, traceBatchSize, tracePersistenceFailures, traceRetries,
         connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, httpConnections,
         httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, errors,
+        cronOccurrences, cronLag, cronPending, cronContention, cronReconcile,
     ]
 }

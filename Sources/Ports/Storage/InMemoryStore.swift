@@ -4,13 +4,14 @@ package import Vocabulary
 /// The storage port without a disk: the reference for what every backend promises, and `storage.url = "memory:"` for
 /// trying things out. Nothing survives the process.
 package final class InMemoryStore: DurableStore {
-    private struct State {
+    struct State {
         var definitions = DefinitionSnapshot(generation: 0, records: [])
         var audit: [AuditRecord] = []
         var traces: [Identifier: TraceRecord] = [:]
+        var ledger = Ledger()
     }
 
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
     package init() {}
 
@@ -88,7 +89,15 @@ extension InMemoryStore {
                 return .failure(.broken("There is a trace of that name already."))
             }
             for record in inserts { state.traces[record.id] = record }
-            return .success(settlements.filter { !Self.apply($0, to: &state.traces) }.map(\.id))
+            var refused: [Identifier] = []
+            for settlement in settlements {
+                if !Self.apply(settlement, to: &state.traces) {
+                    refused.append(settlement.id)
+                } else if settlement.mode == .cron {
+                    state.ledger.settle(settlement)
+                }
+            }
+            return .success(refused)
         }
         return try outcome.get()
     }
@@ -185,6 +194,7 @@ extension InMemoryStore {
                 record.errorMessage = ""
                 record.completedAt = nil
                 state.traces[record.id] = record
+                state.ledger.requeue(record.id)
             }
             return dead.count
         }

@@ -16,11 +16,19 @@ package enum TraceStatus: UInt8, Sendable, CaseIterable {
     }
 }
 
-package enum TraceMode: UInt8, Sendable {
+package enum TraceMode: UInt8, Sendable, CaseIterable {
     case sync = 0
     case async = 1
+    /// The run of an occurrence of a schedule, which has the same id: its end is written to the ledger with it.
+    case cron = 2
 
-    package var name: String { self == .sync ? "sync" : "async" }
+    package var name: String {
+        switch self {
+        case .sync: "sync"
+        case .async: "async"
+        case .cron: "cron"
+        }
+    }
 }
 
 /// The durable record of one run.
@@ -86,6 +94,7 @@ package struct TraceRecord: Sendable, Equatable {
 /// How a run of an async trace ended, or that it goes back to wait for its next attempt.
 package struct TraceSettlement: Sendable, Equatable {
     package var id: Identifier
+    package var mode: TraceMode
     /// Applied only while the row still has this owner and epoch.
     package var owner: String
     package var epoch: Int64
@@ -102,11 +111,13 @@ package struct TraceSettlement: Sendable, Equatable {
     package var completedAt: Timestamp?
 
     package init(
-        id: Identifier, owner: String, epoch: Int64, status: TraceStatus, result: [UInt8] = [], steps: [UInt8] = [],
-        errorMessage: String = "", attempt: Int, isDead: Bool = false, keepsInput: Bool = false, dueAt: Timestamp,
+        id: Identifier, mode: TraceMode = .async, owner: String, epoch: Int64, status: TraceStatus,
+        result: [UInt8] = [], steps: [UInt8] = [], errorMessage: String = "", attempt: Int, isDead: Bool = false,
+        keepsInput: Bool = false, dueAt: Timestamp,
         startedAt: Timestamp? = nil, completedAt: Timestamp? = nil
     ) {
         self.id = id
+        self.mode = mode
         self.owner = owner
         self.epoch = epoch
         self.status = status

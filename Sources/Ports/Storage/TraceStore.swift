@@ -16,7 +16,7 @@ package struct TraceFilter: Sendable, Equatable {
 /// Keeps traces and is the durable queue of async ones.
 package protocol TraceStore: Sendable {
     /// Inserts and settles in one transaction, on disk when it returns. Settlements whose owner or epoch is stale are
-    /// skipped.
+    /// skipped. Those of the mode `cron` settle their occurrence too.
     /// - Returns: ids of the settlements that were refused.
     func write(inserts: [TraceRecord], settlements: [TraceSettlement]) async throws(StorageFailure) -> [Identifier]
 
@@ -52,7 +52,7 @@ package protocol TraceStore: Sendable {
 }
 
 /// Everything that must survive, behind one door.
-package protocol DurableStore: DefinitionStore, AuditStore, TraceStore {
+package protocol DurableStore: DefinitionStore, AuditStore, TraceStore, OccurrenceStore {
     /// A cheap round trip, for health.
     func ping() async throws(StorageFailure)
     /// Writes everything, as of one moment, to a new file that is verified; requests go on meanwhile.

@@ -1,6 +1,7 @@
 package import Connectors
 package import Definitions
 package import JSONTree
+package import Schedules
 package import Storage
 package import Vocabulary
 package import Workflows
@@ -16,13 +17,16 @@ package struct AdminAPI: Sendable {
     let maxLoopIterations: Int
     let secrets: ConnectorSecrets
     let backupFolder: String
+    let schedules: ScheduleDesk
+    /// Whether this instance runs them: where not, their channels cannot go live.
+    let runsSchedules: Bool
     let clock: WallClock
     let tokenMatches: @Sendable (_ token: String, _ hash: [UInt8]) -> Bool
 
     package init(
         desk: DefinitionDesk, store: any DurableStore, control: any EngineControl, keys: AdminKeys,
         functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, secrets: ConnectorSecrets,
-        backupFolder: String,
+        backupFolder: String, schedules: ScheduleDesk, runsSchedules: Bool,
         clock: WallClock = .system,
         tokenMatches: @escaping @Sendable (String, [UInt8]) -> Bool
     ) {
@@ -35,6 +39,8 @@ package struct AdminAPI: Sendable {
         self.maxLoopIterations = maxLoopIterations
         self.secrets = secrets
         self.backupFolder = backupFolder
+        self.schedules = schedules
+        self.runsSchedules = runsSchedules
         self.clock = clock
         self.tokenMatches = tokenMatches
     }
@@ -44,6 +50,7 @@ package struct AdminAPI: Sendable {
         + ConnectorHandlers.routes
         + ImportHandlers.routes
         + TraceHandlers.routes
+        + ScheduleHandlers.routes
         + BackupHandlers.routes
         + OperationHandlers.routes
 

@@ -39,8 +39,8 @@ extension AdminAPI {
     }
 
     /// Why a version may not go live, judged with the other definitions as they are.
-    static func gates(_ record: DefinitionRecord, _ book: DefinitionBook) -> [Problem.Detail] {
-        if record.kind == .workflow { return connectorGates(record, book) }
+    func gates(_ record: DefinitionRecord, _ book: DefinitionBook) -> [Problem.Detail] {
+        if record.kind == .workflow { return Self.connectorGates(record, book) }
         guard record.kind == .channel, let body = try? OwnedJSON(parsing: record.body) else { return [] }
         var faults: [Problem.Detail] = []
         if let workflow = body.value.member("workflow_id")?.stringValue {
@@ -54,16 +54,19 @@ extension AdminAPI {
         } else {
             faults.append(.init("workflow_id", .required, "A channel needs a workflow to go live."))
         }
+        if body.value.member("protocol")?.stringValue == "cron", !runsSchedules {
+            faults.append(.init("protocol", .invalid, "Schedules are switched off on this instance (cron.enabled)."))
+        }
         let name = body.value.member("name")?.stringValue
-        let route = body.value.member("route_pattern")?.stringValue.map(shape)
+        let route = body.value.member("route_pattern")?.stringValue.map(Self.shape)
         for other in book.snapshot.records
         where other.kind == .channel && other.status == .active && other.id != record.id {
             guard let content = try? OwnedJSON(parsing: other.body) else { continue }
             if content.value.member("name")?.stringValue == name {
                 faults.append(.init("name", .conflict, "The active channel `\(other.id)` has this name."))
             }
-            if let route, content.value.member("route_pattern")?.stringValue.map(shape) == route,
-                sharesMethod(content.value, body.value)
+            if let route, content.value.member("route_pattern")?.stringValue.map(Self.shape) == route,
+                Self.sharesMethod(content.value, body.value)
             {
                 faults.append(.init("route_pattern", .conflict, "The active channel `\(other.id)` has this route."))
             }

@@ -51,8 +51,9 @@ enum DefinitionDocument {
                 ("continue_on_error", "false"),
             ]
             : [
-                ("description", "null"), ("methods", "null"), ("route_pattern", "null"), ("workflow_id", "null"),
-                ("config", "{}"), ("priority", "0"), ("tags", "[]"),
+                ("description", "null"), ("methods", "null"), ("route_pattern", "null"),
+                ("transport_config", "{}"), ("workflow_id", "null"), ("config", "{}"), ("priority", "0"),
+                ("tags", "[]"),
             ]
         for (name, value) in defaults where body.value.member(name) == nil {
             buffer.append(",")

@@ -198,7 +198,7 @@ enum DefinitionHandlers {
             switch wanted {
             case "active":
                 let change = try book.activate(kind, id: id, percentage: percentage, at: now)
-                let faults = change.puts.first.map { AdminAPI.gates($0, book) } ?? []
+                let faults = change.puts.first.map { api.gates($0, book) } ?? []
                 guard faults.isEmpty else {
                     throw Problem(.validation, "The \(kind.rawValue) `\(id)` cannot go live yet.", details: faults)
                 }
@@ -278,7 +278,7 @@ enum DefinitionHandlers {
         }
         let change = try await commit(api, call, action: "rollback", kind, id) { book, now throws(Problem) in
             let change = try book.rollBack(kind, id: id, to: Int(version), at: now)
-            let faults = change.puts.first.map { AdminAPI.gates($0, book) } ?? []
+            let faults = change.puts.first.map { api.gates($0, book) } ?? []
             guard faults.isEmpty else {
                 throw Problem(.validation, "The version cannot go live.", details: faults)
             }

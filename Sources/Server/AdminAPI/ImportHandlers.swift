@@ -36,7 +36,7 @@ enum ImportHandlers {
         let record = DefinitionRecord(
             kind: kind, id: "", version: 1, status: .draft, body: content.body, contentHash: content.hash,
             createdAt: now, updatedAt: now)
-        return AdminAPI.gates(record, try await api.desk.book())
+        return api.gates(record, try await api.desk.book())
     }
 
     static func validate(_ kind: DefinitionKind, _ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {

@@ -23,7 +23,8 @@ package enum OpenAPIDocument {
         }
         buffer.append("},\"components\":{\"securitySchemes\":{\"adminKey\":{\"type\":\"http\",\"scheme\":\"bearer\"},")
         buffer.append("\"traceToken\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-trace-token\"}},\"schemas\":")
-        buffer.append(utf8: OpenAPISchemas.json)
+        buffer.append(utf8: "{" + ScheduleSchemas.members + ",")
+        buffer.append(utf8: String(OpenAPISchemas.json.drop { $0 != "{" }.dropFirst()))
         buffer.append("}}")
         return buffer.bytes
     }
@@ -118,7 +119,8 @@ package enum OpenAPIDocument {
         case "reload": #"{"type":"string","enum":["now","defer"],"default":"now"}"#
         case "sort_order": #"{"type":"string","enum":["asc","desc"],"default":"desc"}"#
         case "on_conflict": #"{"type":"string","enum":["fail","skip","new_version"],"default":"fail"}"#
-        case "start_time", "end_time": #"{"type":"string","format":"date-time"}"#
+        case "count": #"{"type":"integer","minimum":1,"maximum":100,"default":5}"#
+        case "start_time", "end_time", "since", "until": #"{"type":"string","format":"date-time"}"#
         default: #"{"type":"string"}"#
         }
     }

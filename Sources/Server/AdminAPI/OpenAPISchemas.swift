@@ -92,13 +92,14 @@ enum OpenAPISchemas {
         "response":{"type":"object","properties":{"mode":{"type":"string","enum":["envelope","shaped","enveloped"]}}}}},
         "ChannelEdit":{"type":"object","properties":{"name":{"type":"string","minLength":1,"maxLength":255},\#
         "description":{"type":["string","null"]},"methods":{"type":["array","null"],"items":{"type":"string"}},\#
-        "route_pattern":{"type":["string","null"],"maxLength":255},"workflow_id":{"type":["string","null"]},\#
+        "route_pattern":{"type":["string","null"],"maxLength":255},\#
+        "transport_config":{"$ref":"#/components/schemas/Schedule"},"workflow_id":{"type":["string","null"]},\#
         "config":{"$ref":"#/components/schemas/ChannelConfig"},"priority":{"type":["integer","null"]},\#
         "tags":{"type":["array","null"],"items":{"type":"string"}}}},
         "ChannelDraft":{"allOf":[{"$ref":"#/components/schemas/ChannelEdit"},{"type":"object","required":["name",\#
         "channel_type","protocol"],"properties":{"channel_id":{"type":"string","maxLength":128},\#
         "channel_type":{"type":"string","enum":["sync","async"]},"protocol":{"type":"string","enum":["rest",\#
-        "http"]}}}]},
+        "http","cron"]}}}]},
         "ChannelDrafts":{"type":"array","maxItems":1000,"items":{"$ref":"#/components/schemas/ChannelDraft"}},
         "Channel":{"allOf":[{"$ref":"#/components/schemas/ChannelDraft"},{"$ref":"#/components/schemas/Version"},\#
         {"type":"object","required":["channel_id"]}]},
@@ -131,7 +132,7 @@ enum OpenAPISchemas {
         "error":{"$ref":"#/components/schemas/RunError"}}}}}},
         "TraceRow":{"type":"object","required":["id","channel","mode","status","created_at"],\#
         "properties":{"id":{"type":"string","format":"uuid"},"channel":{"type":"string"},"channel_id":{"type":"string"},\#
-        "mode":{"type":"string","enum":["sync","async"]},"status":{"type":"string","enum":["pending","running",\#
+        "mode":{"type":"string","enum":["sync","async","cron"]},"status":{"type":"string","enum":["pending","running",\#
         "completed","failed"]},"error_message":{"type":["string","null"]},"attempt":{"type":"integer"},\#
         "dead_letter":{"type":"boolean"},"duration_ms":{"type":["number","null"]},"traceparent":{"type":"string"},\#
         "created_at":{"type":"string","format":"date-time"},"started_at":{"type":["string","null"]},\#
@@ -146,7 +147,7 @@ enum OpenAPISchemas {
         "minimum":0}}},
         "Purged":{"type":"object","required":["purged"],"properties":{"purged":{"type":"integer"}}},
         "Requeue":{"type":"object","properties":{"channel":{"type":"string"},"mode":{"type":"string","enum":["sync",\#
-        "async"]}}},
+        "async","cron"]}}},
         "Requeued":{"type":"object","required":["requeued"],"properties":{"requeued":{"type":"integer"}}},
         "Functions":{"type":"array","items":{"type":"object","required":["name","category","input_fields"],\#
         "properties":{"name":{"type":"string"},"category":{"type":"string"},"source":{"type":"string"},\#

@@ -98,12 +98,12 @@ enum TraceHandlers {
         }
         filter.channel = query["channel"]
         if let mode = query["mode"] {
-            guard mode == "sync" || mode == "async" else {
+            guard let known = TraceMode.allCases.first(where: { $0.name == mode }) else {
                 throw Problem(
-                    .validation, "The mode must be sync or async.",
-                    details: [.init("mode", .invalid, "This is no mode.")])
+                    .validation, "The mode must be sync, async or cron.",
+                    details: [.init("mode", .invalid, "This is no mode.", expected: "sync, async, cron")])
             }
-            filter.mode = mode == "sync" ? .sync : .async
+            filter.mode = known
         }
         return filter
     }

@@ -3,6 +3,7 @@ import Channels
 import Connectors
 import Definitions
 import HTTPAPI
+import Schedules
 import Storage
 import Synchronization
 import Telemetry
@@ -21,13 +22,15 @@ final class Engine: EngineControl {
     private let duration: Histogram
     let usesBreakers: Bool
     private let memories: ReplyMemories
+    private let alarm: Alarm
     private let startedAt = Stopwatch.nanoseconds()
 
     init(
         desk: DefinitionDesk, builder: SnapshotBuilder, state: ServingState, queue: TraceQueue,
         registry: MetricRegistry,
-        usesBreakers: Bool, memories: ReplyMemories
+        usesBreakers: Bool, memories: ReplyMemories, alarm: Alarm
     ) {
+        self.alarm = alarm
         self.memories = memories
         self.usesBreakers = usesBreakers
         self.desk = desk
@@ -51,6 +54,7 @@ final class Engine: EngineControl {
             let built = builder.build(book.snapshot, previous: state.current)
             // A slower reload of an older generation must not undo a newer one.
             state.swap(for: built) { $0.generation <= built.generation }
+            alarm.ring()  // schedules may have changed
             let current = state.current
             let names = Set(current.channels.keys).union(current.quarantined.values.map(\.channel))
             registry.retire(label: "channel", keeping: names)

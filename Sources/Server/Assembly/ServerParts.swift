@@ -12,6 +12,7 @@ import NIOPosix
 import Outbound
 import OutboundHTTPClient
 import OutboundSQLite
+import Schedules
 import Storage
 import Synchronization
 import Telemetry
@@ -31,6 +32,7 @@ struct ServerParts: Sendable {
     let listener: HTTPListener<FrontDoor>
     let writer: TraceWriter
     let queue: TraceQueue
+    let scheduler: Scheduler
     let background: BackgroundRuns
     let upkeep: Upkeep
     private let accessLog: AccessLog?
@@ -50,6 +52,7 @@ struct ServerParts: Sendable {
         let jsonLimits = JSONLimits(depth: settings.maxJSONDepth)
         let state = ServingState()
         let runSettings = Self.runSettings(settings, logger)
+        let alarm = Alarm()
         desk = DefinitionDesk(store: store)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         background = BackgroundRuns(capacity: 1024, loops: Array(loops.makeIterator()))
@@ -65,7 +68,12 @@ struct ServerParts: Sendable {
             runner: TraceRunner(
                 state: state, settings: runSettings, jsonLimits: jsonLimits,
                 maxResultBytes: settings.maxResultSizeBytes),
-            observe: Observers.queue(registry, logger))
+            observe: Observers.queue(registry, logger, alarm: alarm))
+        scheduler = Scheduler(
+            settings: .init(
+                pollInterval: .milliseconds(settings.cronPollIntervalMilliseconds),
+                grace: .seconds(settings.cronMisfireGraceSeconds), maxCatchUp: settings.cronMaxCatchUp),
+            state: state, store: store, queue: queue, alarm: alarm, observe: Observers.scheduler(registry, logger))
         do throws(OutboundFailure) {
             outbound = try HTTPClientOutbound(group: loops, authorities: settings.outboundAuthorities)
         } catch {
@@ -80,11 +88,11 @@ struct ServerParts: Sendable {
         let builder = SnapshotBuilder(
             functions: functions, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
-            connectors: connectors)
+            connectors: connectors, runsSchedules: settings.cronEnabled)
         let memories = ReplyMemories()
         engine = Engine(
             desk: desk, builder: builder, state: state, queue: queue, registry: registry,
-            usesBreakers: settings.breakerEnabled, memories: memories)
+            usesBreakers: settings.breakerEnabled, memories: memories, alarm: alarm)
         let authFailures = registry.counter(Catalogue.adminAuthFailures)
         let keys = AdminKeys(
             keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader,
@@ -99,7 +107,9 @@ struct ServerParts: Sendable {
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
             maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
-            backupFolder: settings.backupFolder, tokenMatches: { TraceToken.matches($0, $1) })
+            backupFolder: settings.backupFolder,
+            schedules: ScheduleDesk(state: state, store: store, queue: queue, alarm: alarm),
+            runsSchedules: settings.cronEnabled, tokenMatches: { TraceToken.matches($0, $1) })
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             clientAddress: plan.clientAddress, crossOrigin: plan.crossOrigin, bodyLimits: plan.bodyLimits,
@@ -176,9 +186,11 @@ struct ServerParts: Sendable {
             group.addTask { await upkeep.run() }
             if let certificates { group.addTask { await certificates.run() } }
             if let accessLog { group.addTask { await accessLog.run() } }
+            group.addTask { await scheduler.run() }
             await stop()
             logger.notice("stopping")
             operations.setReady(false)
+            await scheduler.stop()
             if settings.shutdownDrainSeconds > 0 { try? await Task.sleep(for: .seconds(settings.shutdownDrainSeconds)) }
             await listener.drain()
             let deadline = Stopwatch.nanoseconds() + UInt64(settings.shutdownForceSeconds) * 1_000_000_000

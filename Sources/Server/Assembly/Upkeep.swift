@@ -78,8 +78,17 @@ final class Upkeep: Sendable {
             if settings.auditRetentionDays > 0 {
                 _ = try await store.deleteAudit(before: now + .seconds(-86_400 * settings.auditRetentionDays))
             }
+            if settings.cronRetentionDays > 0 {
+                let before = now + .seconds(-86_400 * settings.cronRetentionDays)
+                while try await store.deleteOccurrences(before: before, limit: Self.chunk) == Self.chunk {}
+            }
+            if settings.cronRetentionCount > 0 {
+                while try await store.deleteOccurrences(keeping: settings.cronRetentionCount, limit: Self.chunk)
+                    == Self.chunk
+                {}
+            }
         } catch {
-            logger.error("old traces could not be deleted", metadata: ["reason": "\(error)"])
+            logger.error("old rows could not be deleted", metadata: ["reason": "\(error)"])
         }
     }
 }

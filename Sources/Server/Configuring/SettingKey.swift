@@ -142,5 +142,23 @@ struct SettingKey: Sendable {
         .init(
             "audit.retention_days", .number(\.auditRetentionDays, 0...36_500),
             "How long audit entries are kept; 0 for ever."),
+        .init(
+            "cron.enabled", .flag(\.cronEnabled),
+            "Run schedules; where not, channels that have one are not served."),
+        .init(
+            "cron.poll_interval_ms", .number(\.cronPollIntervalMilliseconds, 100...60_000),
+            "The longest sleep between two looks at the clock."),
+        .init(
+            "cron.misfire_grace_secs", .number(\.cronMisfireGraceSeconds, 1...3600),
+            "How late a scheduled run may begin before it counts as missed."),
+        .init(
+            "cron.max_catch_up", .number(\.cronMaxCatchUp, 1...1000),
+            "The most missed runs that any schedule catches up."),
+        .init(
+            "cron.retention_days", .number(\.cronRetentionDays, 0...36_500),
+            "How long occurrences are kept; 0 for ever."),
+        .init(
+            "cron.retention_count", .number(\.cronRetentionCount, 0...1_000_000_000),
+            "How many occurrences are kept; 0 for all."),
     ]
 }

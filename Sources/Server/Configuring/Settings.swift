@@ -73,6 +73,12 @@ package struct Settings: Sendable, Equatable {
     package var adminReadOnlyKeys: [String] = []
     package var adminHeader = "Authorization"
     package var auditRetentionDays = 90
+    package var cronEnabled = true
+    package var cronPollIntervalMilliseconds = 1000
+    package var cronMisfireGraceSeconds = 5
+    package var cronMaxCatchUp = 100
+    package var cronRetentionDays = 30
+    package var cronRetentionCount = 100_000
 
     package init() {}
 }

@@ -11,7 +11,7 @@ struct Traces: AsyncParsableCommand {
     @Argument(help: "Show this trace with its tasks.") var id: String?
     @Option(help: "pending, running, completed or failed.") var status: String?
     @Option(help: "Only of this channel.") var channel: String?
-    @Option(help: "sync or async.") var mode: String?
+    @Option(help: "sync, async or cron.") var mode: String?
     @Option(help: "At most this many.") var limit = 20
     @Flag(help: "Go on and show new traces as they come, until interrupted.") var follow = false
 

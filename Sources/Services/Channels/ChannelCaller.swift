@@ -29,6 +29,9 @@ package struct ChannelCaller: ChannelCalling {
             let problem = snapshot.quarantined[call.channel]?.problem
             return .refused(problem ?? Problem(.notFound, "There is no channel `\(call.channel)`."))
         }
+        guard channel.definition.schedule == nil else {
+            return .refused(Problem(.engine, "The channel `\(call.channel)` runs on a schedule and cannot be called."))
+        }
         let now = Stopwatch.nanoseconds()
         do throws(Refusal) {
             _ = try channel.check(

@@ -2,7 +2,7 @@ package import Admission
 package import Definitions
 import JSONLogic
 import JSONTree
-import Vocabulary
+package import Vocabulary
 package import Workflows
 
 /// One channel of a snapshot, ready to take requests: its compiled guards and the workflow versions that share its
@@ -21,13 +21,16 @@ package final class ServedChannel: Sendable {
     package let meters: ChannelMeters
     /// The versions a request may meet: part of the key of what is remembered of them.
     package let stamp: String
+    /// Since when this version is live.
+    package let activatedAt: Timestamp
 
     package init(
-        id: String, version: Int, definition: ChannelDefinition,
+        id: String, version: Int, activatedAt: Timestamp, definition: ChannelDefinition,
         workflows: [(workflow: CompiledWorkflow, percentage: Int)],
         previous: ServedChannel?, meters: ChannelMeters
     ) {
         self.id = id
+        self.activatedAt = activatedAt
         self.definition = definition
         self.workflows = workflows
         self.meters = meters

@@ -11,6 +11,8 @@ package final class ServingSnapshot: Sendable {
     package let connectors: ConnectorSet
     /// Whether any channel limits the bodies of its requests further than the platform does.
     package let limitsBodies: Bool
+    /// Channels that run by themselves, by id.
+    package let scheduled: [ServedChannel]
     private let routes: RouteTable<Entry>
 
     private enum Entry: Sendable {
@@ -26,6 +28,7 @@ package final class ServingSnapshot: Sendable {
         self.generation = generation
         self.workflowCount = workflowCount
         limitsBodies = channels.contains { $0.definition.config.maxPayloadSize != nil }
+        scheduled = channels.filter { $0.definition.schedule != nil }.sorted { $0.id < $1.id }
         self.channels = Dictionary(channels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.quarantined = Dictionary(quarantined.map { ($0.channel, $0) }, uniquingKeysWith: { first, _ in first })
         routes = RouteTable(
@@ -64,7 +67,10 @@ package final class ServingSnapshot: Sendable {
         }
         if let matched { return found(matched.target, matched.parameters) }
         if segments.count == 1, let name = PercentCoding.decode(segments[0]) {
-            if let channel = channels[name] { return named(channel, method: method) }
+            // Nobody calls a schedule: for callers it is not there.
+            if let channel = channels[name], channel.definition.schedule == nil {
+                return named(channel, method: method)
+            }
             if let issue = quarantined[name] { return .refused(issue.problem, allow: []) }
         }
         if let other = routes.match(segments, where: { _ in true }), case .served(let channel) = other.target {

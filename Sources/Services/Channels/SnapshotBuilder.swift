@@ -15,11 +15,14 @@ package struct SnapshotBuilder: Sendable {
     private let exclude: [String]
     private let maxLoopIterations: Int
     private let connectors: ConnectorSet.Builder
+    /// Whether this instance may run schedules; where it may not, their channels are quarantined and never silently idle.
+    private let runsSchedules: Bool
 
     package init(
         functions: FunctionCatalogue, registry: MetricRegistry, include: [String] = [], exclude: [String] = [],
-        maxLoopIterations: Int = 10_000, connectors: ConnectorSet.Builder
+        maxLoopIterations: Int = 10_000, connectors: ConnectorSet.Builder, runsSchedules: Bool = true
     ) {
+        self.runsSchedules = runsSchedules
         self.connectors = connectors
         self.maxLoopIterations = maxLoopIterations
         self.functions = functions
@@ -72,6 +75,10 @@ package struct SnapshotBuilder: Sendable {
             issue.message = details.first.map { "\($0.path): \($0.message)" } ?? "The definition is not valid."
             throw issue
         }
+        guard definition.schedule == nil || runsSchedules else {
+            issue.message = "Schedules are switched off on this instance (cron.enabled)."
+            throw issue
+        }
         let id = definition.workflowID ?? ""
         let versions = compiled[id] ?? compile(workflows[id] ?? [])
         compiled[id] = versions
@@ -85,7 +92,8 @@ package struct SnapshotBuilder: Sendable {
                 throw issue
             }
             return ServedChannel(
-                id: record.id, version: record.version, definition: definition, workflows: versions,
+                id: record.id, version: record.version, activatedAt: record.updatedAt, definition: definition,
+                workflows: versions,
                 previous: previous.channels[definition.name],
                 meters: ChannelMeters(channel: definition.name, registry: registry))
         }

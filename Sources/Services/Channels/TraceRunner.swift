@@ -57,11 +57,13 @@ package final class TraceRunner: TraceRunning {
         options.connectors = snapshot.connectors
         let sticky = message.member("sticky_bucket")?.intValue.map { Int($0) }
         let bucket = sticky ?? Int.random(in: 0..<100)
+        let stored = message.member("metadata") ?? .null
+        let metadata = trace.mode == .cron ? Self.stamped(stored, attempt: attempt, in: arena) : stored
         while true {
             do throws(Refusal) {
                 let run = try ChannelRun(
                     channel: channel, workflow: channel.workflow(bucket: bucket),
-                    payload: message.member("payload") ?? .null, metadata: message.member("metadata") ?? .null,
+                    payload: message.member("payload") ?? .null, metadata: metadata,
                     arena: arena, options: options, startedAt: startedAt)
                 return await finish(run)
             } catch {
@@ -72,6 +74,19 @@ package final class TraceRunner: TraceRunning {
                 try? await Task.sleep(for: permitPause)  // cancelled: the next turn ends it by its deadline
             }
         }
+    }
+
+    /// Which attempt at the occurrence this is, and when it began: not known when it was claimed.
+    private static func stamped(_ metadata: JSONValue, attempt: Int, in arena: JSONArena) -> JSONValue {
+        var document = JSONDocument(root: metadata, arena: arena)
+        let stamps = [
+            ("attempt", JSONValue.int(Int64(attempt))), ("started_at", .string(Timestamp.now().rfc3339, in: arena)),
+        ]
+        for (name, value) in stamps {
+            guard let path = try? JSONPath("trigger.\(name)") else { continue }  // these are paths
+            _ = document.set(path, to: value)
+        }
+        return document.root
     }
 
     private func finish(_ held: ChannelRun) async -> RunResult {

@@ -12,6 +12,8 @@ package struct ChannelDefinition: Sendable {
     package var workflowID: String?
     package var priority: Int
     package var config: ChannelConfig
+    /// When it runs by itself; for channels of the protocol `cron`, which nobody can call.
+    package var schedule: ScheduleDefinition?
 
     static let methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 
@@ -28,13 +30,20 @@ package struct ChannelDefinition: Sendable {
         ])
         let name = head(&reader)
         let isAsync = word(&reader, "channel_type", ["sync", "async"], required: true) == "async"
-        _ = word(&reader, "protocol", ["rest", "http"], required: true)
+        let isScheduled = word(&reader, "protocol", ["rest", "http", "cron"], required: true) == "cron"
+        let schedule = isScheduled ? ScheduleDefinition.read(&reader) : nil
+        if isScheduled, !isAsync, reader.field("channel_type")?.stringValue == "sync" {
+            reader.report(
+                .init(
+                    "channel_type", .invalid, "A cron channel is async: nobody waits for its reply.", expected: "async",
+                    got: "sync"))
+        }
         let methods = methodList(&reader)
         let pattern = reader.string("route_pattern", maxLength: 255)
         if let pattern, let fault = RoutePattern.fault(in: pattern) {
             reader.report(.init("route_pattern", .invalid, fault, got: pattern))
         }
-        for name in ["topic", "consumer_group", "transport_config"] {
+        for name in ["topic", "consumer_group", "transport_config"] where !isScheduled {
             guard let given = reader.field(name), !(given.isObject && given.count == 0) else { continue }
             reader.report(.init(name, .invalid, "Channels of the protocols rest and http have no \(name)."))
         }
@@ -42,7 +51,8 @@ package struct ChannelDefinition: Sendable {
         let config = ChannelConfig.read(&reader)
         let channel = ChannelDefinition(
             name: name, isAsync: isAsync, methods: methods, routePattern: pattern,
-            workflowID: reader.string("workflow_id", maxLength: 128), priority: priority, config: config)
+            workflowID: reader.string("workflow_id", maxLength: 128), priority: priority, config: config,
+            schedule: schedule)
         return (channel, reader.details)
     }
 

@@ -18,8 +18,8 @@ package struct DefinitionContent: Sendable, Equatable {
             case .connector: ["name", "description", "connector_type", "config", "tags"]
             case .channel:
                 [
-                    "name", "description", "channel_type", "protocol", "methods", "route_pattern", "workflow_id",
-                    "config", "priority", "tags",
+                    "name", "description", "channel_type", "protocol", "methods", "route_pattern",
+                    "transport_config", "workflow_id", "config", "priority", "tags",
                 ]
             }
         var buffer = JSONByteBuffer()
@@ -51,7 +51,7 @@ package struct DefinitionContent: Sendable, Equatable {
         case "condition": value.isTrue
         case "tags": value.isArray && value.count == 0
         case "continue_on_error": value.boolValue == false
-        case "config": value.isObject && value.count == 0
+        case "config", "transport_config": value.isObject && value.count == 0
         default: false
         }
     }

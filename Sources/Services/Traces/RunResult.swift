@@ -1,3 +1,4 @@
+package import Storage
 package import Vocabulary
 
 /// What running one queued trace came to.
@@ -26,10 +27,11 @@ package struct QueuedTrace: Sendable {
     package var createdAt: Timestamp
     /// The caller's trace context; empty where there was none.
     package var traceparent: String
+    package var mode: TraceMode
 
     package init(
         id: Identifier, channelID: String, channel: String, input: [UInt8], attempt: Int, epoch: Int64,
-        createdAt: Timestamp, traceparent: String = ""
+        createdAt: Timestamp, traceparent: String = "", mode: TraceMode = .async
     ) {
         self.id = id
         self.channelID = channelID
@@ -39,5 +41,6 @@ package struct QueuedTrace: Sendable {
         self.epoch = epoch
         self.createdAt = createdAt
         self.traceparent = traceparent
+        self.mode = mode
     }
 }

@@ -74,12 +74,7 @@ package final class TraceQueue: Sendable {
             completion(Self.problem(refusal))
             return
         }
-        let now = clock.now()
-        let record = TraceRecord(
-            id: trace.id, channelID: trace.channelID, channel: trace.channel, mode: .async, status: .pending,
-            input: trace.input, tokenHash: tokenHash, attempt: trace.attempt, owner: instance, epoch: trace.epoch,
-            dueAt: now, createdAt: trace.createdAt, traceparent: trace.traceparent)
-        writer.insert(record, lane: lane) { [self] isCommitted in
+        writer.insert(record(trace, tokenHash: tokenHash), lane: lane) { [self] isCommitted in
             guard isCommitted else {
                 bounds.giveBack(bytes: bytes)
                 completion(
@@ -90,6 +85,48 @@ package final class TraceQueue: Sendable {
             arrival.yield(trace)
             completion(nil)
         }
+    }
+
+    private func record(_ trace: QueuedTrace, tokenHash: [UInt8]) -> TraceRecord {
+        TraceRecord(
+            id: trace.id, channelID: trace.channelID, channel: trace.channel, mode: trace.mode, status: .pending,
+            input: trace.input, tokenHash: tokenHash, attempt: trace.attempt, owner: instance, epoch: trace.epoch,
+            dueAt: clock.now(), createdAt: trace.createdAt, traceparent: trace.traceparent)
+    }
+
+    /// Accepts runs whose rows somebody else commits, together with what must be on disk at once with them.
+    ///
+    /// - Parameter commit: told the rows of those that have a place, which are the first ones; called once, even where
+    ///   none has. Returns the names of those that are on disk now; the others give their places back.
+    /// - Returns: why not all have a place.
+    package func accept(
+        _ traces: [QueuedTrace], isolation: isolated (any Actor)? = #isolation,
+        committing commit: (_ rows: [TraceRecord]) async throws(StorageFailure) -> Set<Identifier>
+    ) async throws(StorageFailure) -> Problem? {
+        var placed: [QueuedTrace] = []
+        var problem: Problem?
+        for trace in traces {
+            if isStopping.load(ordering: .relaxed) {
+                problem = Problem(.unavailable, "The server is shutting down.", retryAfter: .seconds(5))
+            } else if let refusal = bounds.reserve(bytes: trace.input.count) {
+                observe(.rejected(refusal))
+                problem = Self.problem(refusal)
+            }
+            if problem != nil { break }
+            placed.append(trace)
+        }
+        var committed: Set<Identifier> = []
+        defer {
+            for trace in placed {
+                if committed.contains(trace.id) {
+                    arrival.yield(trace)
+                } else {
+                    bounds.giveBack(bytes: trace.input.count)
+                }
+            }
+        }
+        committed = try await commit(placed.map { record($0, tokenHash: []) })
+        return problem
     }
 
     private static func problem(_ refusal: QueueBounds.Refusal) -> Problem {
@@ -148,6 +185,7 @@ package final class TraceQueue: Sendable {
             }
             runningNow.withLock { _ = $0.remove(ended.settlement.id) }
             bounds.giveBack(bytes: ended.bytes)
+            if ended.settlement.mode == .cron { observe(.scheduledRunSettled(ended.settlement.status)) }
         }
     }
 
@@ -175,7 +213,8 @@ package final class TraceQueue: Sendable {
     {
         let now = clock.now()
         var settlement = TraceSettlement(
-            id: trace.id, owner: instance, epoch: trace.epoch, status: .completed, attempt: attempt, dueAt: now,
+            id: trace.id, mode: trace.mode, owner: instance, epoch: trace.epoch, status: .completed, attempt: attempt,
+            dueAt: now,
             startedAt: startedAt, completedAt: now)
         switch result {
         case .completed(let result, let steps):
@@ -217,7 +256,7 @@ package final class TraceQueue: Sendable {
                     QueuedTrace(
                         id: record.id, channelID: record.channelID, channel: record.channel, input: record.input,
                         attempt: record.attempt, epoch: record.epoch, createdAt: record.createdAt,
-                        traceparent: record.traceparent))
+                        traceparent: record.traceparent, mode: record.mode))
             }
             if !leased.isEmpty { observe(.rescued(leased.count)) }
             return leased.count
@@ -233,5 +272,7 @@ package enum TraceQueueEvent: Sendable {
     case rejected(QueueBounds.Refusal)
     case failed(RetryDecision)
     case rescued(Int)
+    /// A run of the mode `cron` ended, or waits for its next attempt; its end is on disk.
+    case scheduledRunSettled(TraceStatus)
     case broken(StorageFailure)
 }

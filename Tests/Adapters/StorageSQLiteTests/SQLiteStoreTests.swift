@@ -1,4 +1,5 @@
 import Foundation
+import SQLiteDriver
 import Storage
 import StorageConformance
 import StorageSQLite
@@ -44,6 +45,34 @@ import Vocabulary
             await second.close()
 
             #expect(loaded == DefinitionSnapshot(generation: 1, records: [record]))
+        }
+    }
+
+    @Test func `a file from before there were schedules is brought up to date`() async throws {
+        try await withFolder { url in
+            let now = Timestamp(microseconds: 1_000)
+            let trace = TraceRecord(
+                id: .make(at: now), channelID: "c", channel: "c", mode: .async, status: .pending, input: [1],
+                owner: "dead", epoch: 1, dueAt: now, createdAt: now)
+            let old = try await SQLiteStore.open(url: url)
+            _ = try await old.write(inserts: [trace], settlements: [])
+            await old.close()
+            let connection = SQLiteConnection(label: "test")
+            try await connection.open(String(url.dropFirst(7)), readOnly: false)
+            try await connection.execute(
+                """
+                DROP TABLE occurrences; DROP TABLE schedule_cursors; DELETE FROM numbers WHERE name = 'schedule_epoch';
+                PRAGMA user_version = 2;
+                """)
+            await connection.close()
+
+            let store = try await SQLiteStore.open(url: url)
+            let epoch = try await store.beginScheduling()
+            let leased = try await store.lease(limit: 1, owner: "me", alive: ["me"], now: now)
+            let open = try await store.openOccurrences()
+            await store.close()
+
+            #expect(epoch == 1 && open.isEmpty && leased.map(\.id) == [trace.id])
         }
     }
 

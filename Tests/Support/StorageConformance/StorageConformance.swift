@@ -17,7 +17,9 @@ package struct StorageConformance: Sendable {
     }
 
     package static let promises: [String: @Sendable (any DurableStore) async throws -> Void] =
-        definitionPromises.merging(auditPromises) { $1 }.merging(tracePromises) { $1 }
+        definitionPromises.merging(auditPromises) { $1 }.merging(tracePromises) { $1 }.merging(occurrencePromises) {
+            $1
+        }
 
     package func verify(_ promise: String) async throws {
         guard let check = Self.promises[promise] else { throw Broken(description: "no such promise: \(promise)") }

@@ -86,6 +86,9 @@ let package = Package(
             name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
+            name: "OutboundReplay", dependencies: ["JSONTree", "Outbound", "Vocabulary"],
+            path: "Sources/Adapters/OutboundReplay", swiftSettings: swift),
+        .target(
             name: "OutboundSQLite", dependencies: ["Outbound", "SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/OutboundSQLite", swiftSettings: swift),
         .target(
@@ -128,10 +131,17 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Server/Remote", swiftSettings: swift),
+        .target(
+            name: "Cases",
+            dependencies: [
+                "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
+                "Storage", "Telemetry", "Vocabulary", "Workflows",
+            ], path: "Sources/Server/Cases", swiftSettings: swift),
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Assembly", "Configuring", "JSONLogic", "JSONTree", "Remote", "Storage", "Telemetry", "Vocabulary",
+                "Assembly", "Cases", "Configuring", "JSONLogic", "JSONTree", "Remote", "Storage", "Telemetry",
+                "Vocabulary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/weir", swiftSettings: swift),
@@ -181,6 +191,11 @@ let package = Package(
         .testTarget(
             name: "HTTPAPITests", dependencies: ["HTTPAPI", "Seeds", "Telemetry"], path: "Tests/Server/HTTPAPITests"),
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
+        .testTarget(
+            name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),
+        .testTarget(
+            name: "OutboundReplayTests", dependencies: ["Outbound", "OutboundReplay", "Seeds", "Vocabulary"],
+            path: "Tests/Adapters/OutboundReplayTests"),
         .testTarget(
             name: "RemoteTests", dependencies: ["Definitions", "JSONTree", "Remote", "Seeds", "Storage"],
             path: "Tests/Server/RemoteTests"),

@@ -91,24 +91,9 @@ struct SyncFinish: Sendable {
     private func response(
         to run: WorkflowRun, channel: ServedChannel, scratch: inout JSONByteBuffer
     ) -> HTTPResponse {
-        let headers = rate.map(Replies.rateHeaders) ?? []
-        let answersEnveloped = channel.definition.config.responseMode == .enveloped
-        if let failure = run.failure, !answersEnveloped || failure.code == .timeout {
-            return Replies.problem(failure, requestID: requestID, headers: headers)
-        }
-        if channel.definition.config.responseMode == .shaped, let shaped = run.response {
-            return ShapedReply.make(shaped, data: run.data, headers: headers)
-        }
-        scratch.removeAll(keepingCapacity: true)
-        ReplyEnvelope.write(run, id: id, requestID: requestID, into: &scratch)
-        guard scratch.count <= services.maxResultBytes else {
-            return Replies.problem(
-                Problem(
-                    .responseTooLarge, "The result has \(scratch.count) bytes; \(services.maxResultBytes) are allowed."),
-                requestID: requestID, headers: headers)
-        }
-        let body = scratch.withUnsafeBytes { ByteBuffer(bytes: $0) }
-        return HTTPResponse(status: 200, contentType: Replies.json, headers: headers, body: body)
+        SyncReply.make(
+            run, channel: channel, id: id, requestID: requestID, headers: rate.map(Replies.rateHeaders) ?? [],
+            maxBytes: services.maxResultBytes, scratch: &scratch)
     }
 
     private func record(

@@ -39,7 +39,8 @@ final class DatabaseConnector: Sendable {
             timeout = call.deadline > now ? min(timeout, .nanoseconds(Int64(call.deadline - now))) : .zero
         }
         let statement = SQLStatement(
-            text: call.statement, parameters: call.parameters, timeout: timeout, maxRows: config.maxRows)
+            text: call.statement, parameters: call.parameters, timeout: timeout, maxRows: config.maxRows,
+            connector: name)
         defer { meters.duration.observe(seconds: Double(Stopwatch.nanoseconds() - now) / 1e9) }
         do throws(DatabaseFailure) {
             let answer =
@@ -55,6 +56,10 @@ final class DatabaseConnector: Sendable {
     }
 
     private func failure(_ failure: DatabaseFailure, _ channel: String) -> TaskFailure {
+        if case .notRecorded(let reason) = failure {
+            breakers.abandoned(channel)
+            return TaskFailure("NOT_RECORDED", reason)
+        }
         if case .refused(let reason) = failure {
             breakers.abandoned(channel)
             return TaskFailure("FUNCTION_ERROR", "`\(name)` refused the statement: \(reason)")

@@ -106,7 +106,8 @@ package final class HTTPConnector: Sendable {
     ) async -> Result<OutboundReply, OutboundFailure> {
         let request = OutboundRequest(
             method: call.method, url: url(call.path), headers: headers(call), body: call.body ?? [], timeout: timeout,
-            maxReplyBytes: config.maxReplyBytes, allowsPrivateAddresses: config.allowsPrivateAddresses)
+            maxReplyBytes: config.maxReplyBytes, allowsPrivateAddresses: config.allowsPrivateAddresses,
+            connector: name, path: call.path)
         do throws(OutboundFailure) { return .success(try await outbound.send(request)) } catch {
             return .failure(error)
         }
@@ -176,6 +177,7 @@ package final class HTTPConnector: Sendable {
         case .unreachable(let reason): TaskFailure("IO_ERROR", "`\(name)` cannot be reached: \(reason)")
         case .refusedAddress(let reason): TaskFailure("FUNCTION_ERROR", "`\(name)` may not be called: \(reason)")
         case .tooLarge(let bytes): TaskFailure("HTTP_ERROR", "The reply of `\(name)` has more than \(bytes) bytes.")
+        case .notRecorded(let reason): TaskFailure("NOT_RECORDED", reason)
         case .malformed(let reason): TaskFailure("FUNCTION_ERROR", "The URL of `\(name)` cannot be called: \(reason)")
         }
     }

@@ -148,7 +148,8 @@ extension WorkflowRun {
         switch options.caller.begin(call) {
         case .refused(let problem):
             fail(task, TaskFailure(Self.callCode(problem.code), problem.message), startedAt: startedAt)
-        case .run(let workflow, let options, let release):
+        case .run(let workflow, var options, let release):
+            options.rehearsal = self.options.rehearsal
             nested = Nested(
                 run: WorkflowRun(
                     workflow, payload: call.payload, metadata: call.metadata, arena: context.arena, options: options),

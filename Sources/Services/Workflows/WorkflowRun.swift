@@ -63,7 +63,7 @@ package final class WorkflowRun {
         self.options = options
         context = RunContext(
             payload: payload, metadata: metadata, arena: arena, workflowID: workflow.id, options: options)
-        recorder = StepRecorder(masks: options.masks, attempt: options.attempt)
+        recorder = StepRecorder(masks: options.masks, attempt: options.attempt, limits: options.recordLimits)
         arenaMark = arena.bytesUsed
     }
 

@@ -18,6 +18,9 @@ package struct WorkflowRunOptions {
     /// Which attempt at the same work this is, from 1.
     package var attempt = 1
     package var connectors: any ConnectorCalling = NoConnectors()
+    /// A clock that stands and a chance that repeats; nil for the real ones.
+    package var rehearsal: Rehearsal?
+    package var recordLimits = RecordLimits()
 
     package init(
         deadline: UInt64, timeoutMilliseconds: Int, recordsSteps: Bool, recordsOutputs: Bool, masks: MaskedFields,

@@ -78,7 +78,7 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Workflows", "Definitions",
+                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Traces", "Workflows", "Definitions",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),

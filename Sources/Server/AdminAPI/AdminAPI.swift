@@ -44,6 +44,7 @@ package struct AdminAPI: Sendable {
         + ConnectorHandlers.routes
         + ImportHandlers.routes
         + TraceHandlers.routes
+        + ExplainHandler.routes
         + BackupHandlers.routes
         + OperationHandlers.routes
 

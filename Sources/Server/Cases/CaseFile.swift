@@ -1,7 +1,7 @@
 import Foundation
-package import JSONTree
+import JSONTree
 package import Remote
-package import Vocabulary
+import Vocabulary
 import Workflows
 
 /// One case: a call, and what must come of it. The format is in `docs/testing-workflows.md`.

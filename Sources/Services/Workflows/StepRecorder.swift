@@ -27,6 +27,10 @@ struct StepRecorder: ~Copyable {
         JSONWriter.write(task.id, into: &buffer)
         buffer.append(",\"function\":")
         JSONWriter.write(task.functionName, into: &buffer)
+        if let connector = task.connector {
+            buffer.append(",\"connector\":")
+            JSONWriter.write(connector, into: &buffer)
+        }
         buffer.append(",\"status\":\"")
         buffer.append(status)
         buffer.append("\",\"status_code\":")

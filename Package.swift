@@ -69,6 +69,9 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Services/Definitions", swiftSettings: swift),
         .target(
+            name: "SpanExport", dependencies: ["JSONTree", "Outbound", "Telemetry", "Vocabulary"],
+            path: "Sources/Services/SpanExport", swiftSettings: swift),
+        .target(
             name: "Channels",
             dependencies: [
                 "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Connectors", "Workflows",
@@ -119,7 +122,7 @@ let package = Package(
             name: "Assembly",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
-                "OutboundSQLite", "Connectors",
+                "OutboundSQLite", "Connectors", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
@@ -193,6 +196,10 @@ let package = Package(
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
         .testTarget(
             name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),
+        .testTarget(
+            name: "SpanExportTests",
+            dependencies: ["JSONTree", "Outbound", "Seeds", "SpanExport", "Telemetry", "Vocabulary"],
+            path: "Tests/Services/SpanExportTests"),
         .testTarget(
             name: "OutboundReplayTests", dependencies: ["Outbound", "OutboundReplay", "Seeds", "Vocabulary"],
             path: "Tests/Adapters/OutboundReplayTests"),

@@ -1,6 +1,6 @@
 import Foundation
 import JSONTree
-package import Outbound
+import Outbound
 package import Vocabulary
 
 /// The calls of one case, as they are kept in a file beside it.

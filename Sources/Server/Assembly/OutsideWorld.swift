@@ -8,8 +8,14 @@ package struct OutsideWorld: Sendable {
     private let client: HTTPClientOutbound
     package let databases: any DatabaseOpening
 
-    package init() {
-        client = HTTPClientOutbound(group: MultiThreadedEventLoopGroup.singleton)
+    /// - Parameter authorities: a PEM file of certificates that are trusted besides the system's; empty for none.
+    /// - Throws: where the file holds no certificates.
+    package init(authorities: String = "") throws(StartFailure) {
+        do throws(OutboundFailure) {
+            client = try HTTPClientOutbound(group: MultiThreadedEventLoopGroup.singleton, authorities: authorities)
+        } catch {
+            throw StartFailure("`\(authorities)` holds no certificates.")
+        }
         databases = SQLiteDatabases(ownFile: "")
     }
 

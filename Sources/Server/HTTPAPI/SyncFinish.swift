@@ -25,6 +25,8 @@ struct SyncFinish: Sendable {
     let reply: HTTPReplyHandle
     let claims: [ReplyClaim]
     let isMiss: Bool
+    /// Nil where no spans are kept of this call.
+    let span: CallSpan?
 
     /// - Parameter send: called once with the response, at once or when the trace is on disk.
     func complete(
@@ -36,6 +38,7 @@ struct SyncFinish: Sendable {
         let send = settling(send, failed: failure != nil, hasErrors: !run.errors.isEmpty)
         count(ended, failure)
         let answered = response(to: run, channel: channel, scratch: &scratch)
+        span?.finish(ended, id: id, requestID: requestID, status: Int(answered.status), lane: lane)
         let isFailed = failure != nil
         let isWanted = isFailed || policy != .failures && isSampled
         guard policy != .off, isWanted else {

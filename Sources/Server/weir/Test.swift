@@ -18,13 +18,14 @@ struct Test: AsyncParsableCommand {
     @Flag(help: "Let calls go out, and keep them in the cases' recordings.") var record = false
     @Flag(help: "Accept what the calls do: write it into the cases.") var update = false
     @Option(help: "Only cases with this in their file or name.") var filter = ""
+    @Option(help: "For --record: a PEM file of certificates that are trusted besides the system's.") var caFile = ""
     @Option(help: "Write the results to this file, as JUnit XML.") var junit: String?
     @Option(name: [.short, .long], help: "table for people, json for programs.") var output = ServerOptions.Format.table
 
     func run() async throws {
         do throws(ServerFailure) {
             let suite = try CaseSuite(folder: folder, filter: filter)
-            let report = await results(of: suite)
+            let report = try await results(of: suite)
             if let junit { try Self.write(report.junit, to: junit) }
             show(report)
             guard report.failed > 0 else { return }
@@ -34,8 +35,15 @@ struct Test: AsyncParsableCommand {
         throw ExitCode(1)
     }
 
-    private func results(of suite: CaseSuite) async -> CaseReport {
-        let outside = record ? OutsideWorld() : nil
+    private func outside() throws(ServerFailure) -> OutsideWorld? {
+        guard record else { return nil }
+        do throws(StartFailure) { return try OutsideWorld(authorities: caFile) } catch {
+            throw .input(error.description)
+        }
+    }
+
+    private func results(of suite: CaseSuite) async throws(ServerFailure) -> CaseReport {
+        let outside = try outside()
         var results: [CaseResult] = []
         for (place, each) in suite.cases.enumerated() {
             Terminal.progress("\(place + 1) of \(suite.cases.count): \(TextTable.visible(each.name))")

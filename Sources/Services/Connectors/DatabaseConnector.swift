@@ -48,12 +48,20 @@ final class DatabaseConnector: Sendable {
                 ? Self.text(try await database.write(statement)) : Self.text(try await database.read(statement))
             breakers.succeeded(call.channel)
             meters.ok.increment()
+            if let place = call.spans { CallSpans.database(call, in: place, system: system, start: now, failure: nil) }
             return answer
         } catch {
             meters.failed.increment()
-            throw failure(error, call.channel)
+            let failure = failure(error, call.channel)
+            if let place = call.spans {
+                CallSpans.database(call, in: place, system: system, start: now, failure: failure)
+            }
+            throw failure
         }
     }
+
+    /// What the kind of database is called in spans.
+    private var system: String { String(config.url.prefix { $0 != ":" }) }
 
     private func failure(_ failure: DatabaseFailure, _ channel: String) -> TaskFailure {
         if case .notRecorded(let reason) = failure {

@@ -1,5 +1,6 @@
 package import JSONLogic
 package import JSONTree
+package import Telemetry
 package import Vocabulary
 
 /// What functions work on: the message of one run.
@@ -22,6 +23,8 @@ package final class RunContext {
     var written: [(path: String, value: JSONValue)] = []
     let recordsOutputs: Bool
     private let rehearsal: Rehearsal?
+    /// Where spans below the task that runs now go.
+    package var spans: SpanPlace?
 
     init(
         payload: JSONValue, metadata: JSONValue, arena: JSONArena, workflowID: String, options: WorkflowRunOptions

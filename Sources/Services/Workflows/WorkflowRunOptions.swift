@@ -21,6 +21,8 @@ package struct WorkflowRunOptions {
     /// A clock that stands and a chance that repeats; nil for the real ones.
     package var rehearsal: Rehearsal?
     package var recordLimits = RecordLimits()
+    /// Where the tasks' spans go; nil where they are not kept.
+    package var spans: SpanPlace?
 
     package init(
         deadline: UInt64, timeoutMilliseconds: Int, recordsSteps: Bool, recordsOutputs: Bool, masks: MaskedFields,

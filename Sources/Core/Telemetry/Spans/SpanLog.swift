@@ -31,14 +31,14 @@ package final class SpanLog: Sendable {
     package func finish(
         _ name: String, _ kind: Span.Kind, start: UInt64, attributes: [Span.Attribute], failure: String?
     ) -> SpanBatch {
-        var (spans, lost) = kept.withLock { $0 }
+        let (kept, lost) = kept.withLock { $0 }
+        var spans = kept
         var attributes = attributes
         if lost > 0 { attributes.append(.init("weir.spans.dropped", lost)) }
         spans.append(
             Span(
                 name, kind, id: context.parent, parent: caller, start: start, end: Stopwatch.nanoseconds(),
                 attributes: attributes, failure: failure))
-        lost = 0
         return SpanBatch(context: context, spans: spans, wall: wall, stopwatch: stopwatch)
     }
 }

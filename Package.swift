@@ -71,6 +71,9 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Services/Definitions", swiftSettings: swift),
         .target(
+            name: "SpanExport", dependencies: ["JSONTree", "Outbound", "Telemetry", "Vocabulary"],
+            path: "Sources/Services/SpanExport", swiftSettings: swift),
+        .target(
             name: "Channels",
             dependencies: [
                 "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Connectors", "Workflows",
@@ -84,14 +87,17 @@ let package = Package(
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Workflows", "Definitions", "Schedules",
-                "Timetables",
+                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Traces", "Workflows", "Definitions",
+                "Schedules", "Timetables",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
         .target(
             name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
+        .target(
+            name: "OutboundReplay", dependencies: ["JSONTree", "Outbound", "Vocabulary"],
+            path: "Sources/Adapters/OutboundReplay", swiftSettings: swift),
         .target(
             name: "OutboundSQLite", dependencies: ["Outbound", "SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/OutboundSQLite", swiftSettings: swift),
@@ -123,9 +129,8 @@ let package = Package(
             name: "Assembly",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
-                "OutboundSQLite", "Connectors",
-                "Workflows", "Traces", "Definitions", "Channels", "Schedules", "HTTPServing", "HTTPAPI", "AdminAPI",
-                "Configuring",
+                "OutboundSQLite", "Connectors", "Schedules", "SpanExport",
+                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
@@ -136,10 +141,17 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Server/Remote", swiftSettings: swift),
+        .target(
+            name: "Cases",
+            dependencies: [
+                "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
+                "Storage", "Telemetry", "Vocabulary", "Workflows",
+            ], path: "Sources/Server/Cases", swiftSettings: swift),
         .executableTarget(
             name: "weir",
             dependencies: [
-                "Assembly", "Configuring", "JSONLogic", "JSONTree", "Remote", "Storage", "Telemetry", "Vocabulary",
+                "Assembly", "Cases", "Configuring", "JSONLogic", "JSONTree", "Remote", "Storage", "Telemetry",
+                "Vocabulary",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], path: "Sources/Server/weir", swiftSettings: swift),
@@ -198,6 +210,15 @@ let package = Package(
         .testTarget(
             name: "HTTPAPITests", dependencies: ["HTTPAPI", "Seeds", "Telemetry"], path: "Tests/Server/HTTPAPITests"),
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
+        .testTarget(
+            name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),
+        .testTarget(
+            name: "SpanExportTests",
+            dependencies: ["JSONTree", "Outbound", "Seeds", "SpanExport", "Telemetry", "Vocabulary"],
+            path: "Tests/Services/SpanExportTests"),
+        .testTarget(
+            name: "OutboundReplayTests", dependencies: ["Outbound", "OutboundReplay", "Seeds", "Vocabulary"],
+            path: "Tests/Adapters/OutboundReplayTests"),
         .testTarget(
             name: "RemoteTests", dependencies: ["Definitions", "JSONTree", "Remote", "Seeds", "Storage"],
             path: "Tests/Server/RemoteTests"),

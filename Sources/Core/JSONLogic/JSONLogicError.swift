@@ -1,4 +1,5 @@
 package import JSONTree
+package import Vocabulary
 
 /// What evaluating a rule ended with instead of a value. `try` catches it; `throw` makes one.
 package struct JSONLogicError: Error, Sendable {
@@ -33,10 +34,13 @@ package struct JSONLogicBudget: Sendable {
     package var deadline: UInt64
     /// Arena bytes after which it ends with `Too Large`.
     package var maxArenaBytes: Int
+    /// What `now` says; nil for the machine's clock.
+    package var now: Timestamp?
 
-    package init(deadline: UInt64 = 0, maxArenaBytes: Int = 64 << 20) {
+    package init(deadline: UInt64 = 0, maxArenaBytes: Int = 64 << 20, now: Timestamp? = nil) {
         self.deadline = deadline
         self.maxArenaBytes = maxArenaBytes
+        self.now = now
     }
 
     package static let unlimited = JSONLogicBudget()

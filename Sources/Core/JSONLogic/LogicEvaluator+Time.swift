@@ -7,7 +7,8 @@ extension LogicEvaluator {
         _ name: LogicOperator, _ node: UnsafeMutablePointer<LogicNode>
     ) throws(JSONLogicError) -> JSONValue {
         if name == .now {
-            return moment(LogicMoment(microseconds: Timestamp.now().microseconds / 1_000_000 * 1_000_000))
+            let now = budget.now ?? Timestamp.now()
+            return moment(LogicMoment(microseconds: now.microseconds / 1_000_000 * 1_000_000))
         }
         let values = try arguments(node)
         guard values.count > 0 else { throw .invalidArguments }

@@ -73,6 +73,8 @@ package enum Catalogue {
         name: "weir_tls_reloads_total", help: "Changed certificates that were read, by outcome.", kind: .counter)
     package static let accessLogDropped = Metric(
         name: "weir_access_log_dropped_total", help: "Access log lines that nobody took in time.", kind: .counter)
+    package static let spans = Metric(
+        name: "weir_otlp_spans_total", help: "Spans for the collector by what became of them.", kind: .counter)
     package static let errors = Metric(
         name: "weir_errors_total", help: "Problems told to callers, by code.", kind: .counter)
 
@@ -95,7 +97,7 @@ package enum Catalogue {
         backpressureRejections, engineReloads, engineReloadDuration, activeWorkflows, traceQueueDepth, traceQueueBytes,
         traceWorkersActive, traceWorkers, traceQueueRejected, traceBatchSize, tracePersistenceFailures, traceRetries,
         connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, httpConnections,
-        httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, errors,
-        cronOccurrences, cronLag, cronPending, cronContention, cronReconcile,
+        httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, spans,
+        errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile,
     ]
 }

@@ -24,8 +24,16 @@ package struct TraceContext: Sendable, Equatable {
     }
 
     /// The same trace with a span of ours as the parent, to be sent on.
-    package func child() -> TraceContext {
-        TraceContext(traceHigh: traceHigh, traceLow: traceLow, parent: SpanNumbers.next(), flags: flags & 1)
+    package func child() -> TraceContext { child(SpanNumbers.next()) }
+
+    /// - Parameter span: not zero.
+    package func child(_ span: UInt64) -> TraceContext {
+        TraceContext(traceHigh: traceHigh, traceLow: traceLow, parent: span, flags: flags & 1)
+    }
+
+    /// The same, with the word that its spans are kept.
+    package var sampled: TraceContext {
+        TraceContext(traceHigh: traceHigh, traceLow: traceLow, parent: parent, flags: flags | 1)
     }
 
     /// 32 lower-case hexadecimal digits.
@@ -36,7 +44,7 @@ package struct TraceContext: Sendable, Equatable {
         "00-\(traceID)-\(Self.hex(parent, digits: 16))-\(Self.hex(UInt64(flags), digits: 2))"
     }
 
-    private static func hex(_ value: UInt64, digits: Int) -> String {
+    static func hex(_ value: UInt64, digits: Int) -> String {
         let text = String(value, radix: 16)
         return String(repeating: "0", count: max(0, digits - text.utf8.count)) + text
     }

@@ -14,12 +14,15 @@ package struct SQLStatement: Sendable {
     package var timeout: Duration
     /// Rows beyond which the result is refused.
     package var maxRows: Int
+    /// Who asks: for recordings.
+    package var connector: String
 
-    package init(text: String, parameters: [SQLValue], timeout: Duration, maxRows: Int) {
+    package init(text: String, parameters: [SQLValue], timeout: Duration, maxRows: Int, connector: String = "") {
         self.text = text
         self.parameters = parameters
         self.timeout = timeout
         self.maxRows = maxRows
+        self.connector = connector
     }
 }
 
@@ -38,6 +41,8 @@ package enum DatabaseFailure: Error, Sendable, Equatable {
     case timedOut
     /// The database refused the statement: its reason, for whoever wrote it.
     case refused(String)
+    /// Nothing goes out here, and this call was not recorded.
+    case notRecorded(String)
 }
 
 /// A database of somebody else's.

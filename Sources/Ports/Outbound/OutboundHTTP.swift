@@ -11,10 +11,14 @@ package struct OutboundRequest: Sendable, Equatable {
     package var maxReplyBytes: Int
     /// Whether private, loopback and link-local addresses may be called.
     package var allowsPrivateAddresses: Bool
+    /// Who asks, and for what below its URL, in words that hold no credentials: for recordings.
+    package var connector: String
+    package var path: String
 
     package init(
         method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [],
-        timeout: Duration, maxReplyBytes: Int = 10 << 20, allowsPrivateAddresses: Bool = false
+        timeout: Duration, maxReplyBytes: Int = 10 << 20, allowsPrivateAddresses: Bool = false,
+        connector: String = "", path: String = ""
     ) {
         self.method = method
         self.url = url
@@ -23,6 +27,8 @@ package struct OutboundRequest: Sendable, Equatable {
         self.timeout = timeout
         self.maxReplyBytes = maxReplyBytes
         self.allowsPrivateAddresses = allowsPrivateAddresses
+        self.connector = connector
+        self.path = path
     }
 
     package static func == (left: OutboundRequest, right: OutboundRequest) -> Bool {
@@ -64,6 +70,8 @@ package enum OutboundFailure: Error, Sendable, Equatable {
     case timedOut
     /// The reply has more bytes than were allowed.
     case tooLarge(Int)
+    /// Nothing goes out here, and this call was not recorded.
+    case notRecorded(String)
 }
 
 /// Calls other systems over HTTP. Redirects are followed for GET and HEAD only, a few times, each behind the same rules

@@ -51,6 +51,7 @@ package struct AdminAPI: Sendable {
         + ImportHandlers.routes
         + TraceHandlers.routes
         + ScheduleHandlers.routes
+        + ExplainHandler.routes
         + BackupHandlers.routes
         + OperationHandlers.routes
 

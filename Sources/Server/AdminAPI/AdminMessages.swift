@@ -1,4 +1,5 @@
 package import Connectors
+package import Traces
 package import Vocabulary
 
 /// A request for the admin API, as it came in.
@@ -49,6 +50,7 @@ package protocol EngineControl: Sendable {
     func reload() async throws(Problem) -> EngineStatus
     func status() -> EngineStatus
     func isRunning(_ trace: Identifier) -> Bool
+    var queueFacts: QueueFacts { get }
     var connectors: ConnectorSet { get }
     var usesBreakers: Bool { get }
     /// Forgets the cached replies of a namespace.

@@ -2,6 +2,18 @@
 enum OpenAPISchemas {
     static let json = #"""
         {
+        "Explanation":{"type":"object","required":["trace_id","channel","mode","status","state","summary","reasons",\#
+        "next_steps","attempts","max_attempts"],"properties":{"trace_id":{"type":"string"},"channel":{"type":"string"},\#
+        "mode":{"type":"string"},"status":{"type":"string"},"state":{"type":"string","enum":["queued",\#
+        "retry_scheduled","retry_due","abandoned","running","completed","completed_with_errors","failed","dead_letter"]},\#
+        "summary":{"type":"string"},"reasons":{"type":"array","items":{"type":"string"}},"next_steps":{"type":"array",\#
+        "items":{"type":"string"}},"attempts":{"type":"integer"},"max_attempts":{"type":"integer"},"next_attempt_at":{\#
+        "type":"string"},"failed_task":{"type":"object","properties":{"task_id":{"type":"string"},"function":{\#
+        "type":"string"},"connector":{"type":"string"},"code":{"type":"string"},"message":{"type":"string"},\#
+        "circuit":{"type":"string"}}},"held_by":{"type":"object","properties":{"instance":{"type":"string"},\#
+        "epoch":{"type":"integer"},"is_this_instance":{"type":"boolean"}}},"queue":{"type":"object","properties":{\#
+        "waiting":{"type":"integer"},"capacity":{"type":"integer"},"workers":{"type":"integer"},\#
+        "workers_active":{"type":"integer"}}}}},
         "Backup":{"type":"object","required":["filename","size_bytes"],"properties":{"filename":{"type":"string"},\#
         "path":{"type":"string"},"size_bytes":{"type":"integer"},"created_at":{"type":"string"},\#
         "modified_at":{"type":"string"}}},
@@ -128,7 +140,7 @@ enum OpenAPISchemas {
         "items":{"type":"object","required":["task_id","function","status"],"properties":{"task_id":{"type":"string"},\#
         "function":{"type":"string"},"status":{"type":"string","enum":["executed","skipped","failed","halted"]},\#
         "status_code":{"type":"integer"},"attempt":{"type":"integer"},"duration_us":{"type":"integer"},\#
-        "output":{"type":"object"},"output_bytes":{"type":"integer"},\#
+        "connector":{"type":"string"},"output":{"type":"object"},"output_bytes":{"type":"integer"},\#
         "error":{"$ref":"#/components/schemas/RunError"}}}}}},
         "TraceRow":{"type":"object","required":["id","channel","mode","status","created_at"],\#
         "properties":{"id":{"type":"string","format":"uuid"},"channel":{"type":"string"},"channel_id":{"type":"string"},\#

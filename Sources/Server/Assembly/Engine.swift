@@ -81,5 +81,7 @@ final class Engine: EngineControl {
 
     var connectors: ConnectorSet { state.current.connectors }
 
+    var queueFacts: QueueFacts { queue.facts }
+
     func isRunning(_ trace: Identifier) -> Bool { queue.isRunning(trace) }
 }

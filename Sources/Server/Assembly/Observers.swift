@@ -1,6 +1,7 @@
 import HTTPServing
 import Logging
 import Schedules
+import SpanExport
 import Storage
 import Telemetry
 import Traces
@@ -101,6 +102,29 @@ enum Observers {
             case .fenced: logger.error("another instance runs the schedules; this one has stopped to")
             case .broken(let failure):
                 logger.error("schedules cannot use the database", metadata: ["reason": "\(failure)"])
+            }
+        }
+    }
+
+    static func spans(_ registry: MetricRegistry, _ logger: Logger) -> @Sendable (SpanExportEvent) -> Void {
+        func counter(_ outcome: String) -> Counter {
+            registry.counter(Catalogue.spans, labels: [("outcome", outcome)])
+        }
+        let exported = counter("exported")
+        let dropped = counter("dropped")
+        let rejected = counter("rejected")
+        let failed = counter("failed")
+        return { event in
+            switch event {
+            case .exported(let count): exported.increment(by: UInt64(count))
+            case .dropped(let count): dropped.increment(by: UInt64(count))
+            case .rejected(let count, let reason):
+                rejected.increment(by: UInt64(count))
+                logger.warning("the collector refused spans", metadata: ["count": "\(count)", "reason": "\(reason)"])
+            case .failed(let count, let reason):
+                failed.increment(by: UInt64(count))
+                logger.warning(
+                    "spans could not be exported", metadata: ["count": "\(count)", "reason": "\(reason)"])
             }
         }
     }

@@ -13,6 +13,7 @@ import Outbound
 import OutboundHTTPClient
 import OutboundSQLite
 import Schedules
+import SpanExport
 import Storage
 import Synchronization
 import Telemetry
@@ -38,6 +39,8 @@ struct ServerParts: Sendable {
     private let accessLog: AccessLog?
     private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
+    /// Nil where spans are not exported.
+    private let exporter: SpanExporter?
 
     init(
         settings: Settings, plan: ServingPlan, store: any DurableStore, secrets: ConnectorSecrets, logger: Logger,
@@ -51,11 +54,19 @@ struct ServerParts: Sendable {
         let threads = settings.serverThreads > 0 ? settings.serverThreads : Self.processors
         let jsonLimits = JSONLimits(depth: settings.maxJSONDepth)
         let state = ServingState()
-        let runSettings = Self.runSettings(settings, logger)
+        var runSettings = Self.runSettings(settings, logger)
         let alarm = Alarm()
         desk = DefinitionDesk(store: store)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         background = BackgroundRuns(capacity: 1024, loops: Array(loops.makeIterator()))
+        do throws(OutboundFailure) {
+            outbound = try HTTPClientOutbound(group: loops, authorities: settings.outboundAuthorities)
+        } catch {
+            throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
+        }
+        let instance = Identifier.make().description
+        exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
+        runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(
             store: store, lanes: threads + settings.queueWorkers, observe: Observers.writer(registry, logger))
         queue = TraceQueue(
@@ -64,7 +75,7 @@ struct ServerParts: Sendable {
                 retry: RetryPolicy(isEnabled: settings.dlqRetryEnabled, maxRetries: settings.dlqMaxRetries),
                 pollInterval: .seconds(settings.dlqPollIntervalSeconds)),
             bounds: QueueBounds(maxCount: settings.queueBufferSize, maxBytes: settings.maxQueueMemoryBytes),
-            instance: Identifier.make().description, store: store, writer: writer,
+            instance: instance, store: store, writer: writer,
             runner: TraceRunner(
                 state: state, settings: runSettings, jsonLimits: jsonLimits,
                 maxResultBytes: settings.maxResultSizeBytes),
@@ -74,11 +85,6 @@ struct ServerParts: Sendable {
                 pollInterval: .milliseconds(settings.cronPollIntervalMilliseconds),
                 grace: .seconds(settings.cronMisfireGraceSeconds), maxCatchUp: settings.cronMaxCatchUp),
             state: state, store: store, queue: queue, alarm: alarm, observe: Observers.scheduler(registry, logger))
-        do throws(OutboundFailure) {
-            outbound = try HTTPClientOutbound(group: loops, authorities: settings.outboundAuthorities)
-        } catch {
-            throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
-        }
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
             databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
@@ -169,6 +175,25 @@ struct ServerParts: Sendable {
             maskedFields: MaskedFields(MaskedFields.usual + settings.maskFields), log: log)
     }
 
+    private static func exporter(
+        _ settings: Settings, _ instance: String, _ outbound: HTTPClientOutbound, lanes: Int,
+        _ registry: MetricRegistry, _ logger: Logger
+    ) -> SpanExporter? {
+        guard settings.spansEnabled else { return nil }
+        let headers = settings.otlpHeaders.map { pair in
+            let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            return (name: String(parts[0]).lowercased(), value: String(parts[1]))
+        }
+        return SpanExporter(
+            settings: .init(
+                endpoint: settings.otlpEndpoint, headers: headers,
+                timeout: .milliseconds(settings.otlpTimeoutMilliseconds), capacity: settings.otlpQueueSize,
+                batchSize: settings.otlpBatchSize, interval: .milliseconds(settings.otlpIntervalMilliseconds)),
+            resource: SpanResource(
+                serviceName: settings.serviceName, version: WeirServer.version, instance: instance),
+            outbound: outbound, lanes: lanes, observe: Observers.spans(registry, logger))
+    }
+
     private static func platformLimits(_ settings: Settings, _ registry: MetricRegistry) -> PlatformLimits {
         func rate(_ number: Int) -> Double? { settings.rateLimitEnabled && number > 0 ? Double(number) : nil }
         return PlatformLimits(
@@ -187,6 +212,7 @@ struct ServerParts: Sendable {
             if let certificates { group.addTask { await certificates.run() } }
             if let accessLog { group.addTask { await accessLog.run() } }
             group.addTask { await scheduler.run() }
+            if let exporter { group.addTask { await exporter.run() } }
             await stop()
             logger.notice("stopping")
             operations.setReady(false)
@@ -207,6 +233,7 @@ struct ServerParts: Sendable {
             }
             writer.finish()
             accessLog?.finish()
+            exporter?.stop()
             await group.waitForAll()
         }
         await outbound.shutDown()

@@ -4,6 +4,7 @@ struct SettingKey: Sendable {
         case text(any WritableKeyPath<Settings, String> & Sendable, choices: [String])
         case number(any WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
         case flag(any WritableKeyPath<Settings, Bool> & Sendable)
+        case fraction(any WritableKeyPath<Settings, Double> & Sendable)
         case list(any WritableKeyPath<Settings, [String]> & Sendable)
     }
 
@@ -109,6 +110,29 @@ struct SettingKey: Sendable {
         .init(
             "tracing.mask_fields", .list(\.maskFields),
             "Names of members that traces show as ******, besides the usual credentials."),
+        .init(
+            "tracing.enabled", .flag(\.spansEnabled),
+            "Send spans of runs, tasks and calls to an OpenTelemetry collector."),
+        .init(
+            "tracing.otlp_endpoint", .text(\.otlpEndpoint, choices: []),
+            "The collector's URL for OTLP over HTTP; /v1/traces is added."),
+        .init(
+            "tracing.otlp_headers", .list(\.otlpHeaders), "Headers for the collector, such as api-key=secret.",
+            isSecret: true),
+        .init(
+            "tracing.otlp_timeout_ms", .number(\.otlpTimeoutMilliseconds, 10...600_000),
+            "How long the collector may take for a batch."),
+        .init(
+            "tracing.otlp_queue_size", .number(\.otlpQueueSize, 1...1_000_000),
+            "Spans that may wait for the collector; more are dropped and counted."),
+        .init("tracing.otlp_batch_size", .number(\.otlpBatchSize, 1...100_000), "Spans of one request, about."),
+        .init(
+            "tracing.otlp_interval_ms", .number(\.otlpIntervalMilliseconds, 50...600_000),
+            "The longest a span waits for its batch."),
+        .init("tracing.service_name", .text(\.serviceName, choices: []), "What spans call this service."),
+        .init(
+            "tracing.sample_rate", .fraction(\.spanSampleRate),
+            "Share of the traces that begin here, 0 to 1; a caller's trace is sampled as the caller says."),
         .init("rate_limit.enabled", .flag(\.rateLimitEnabled), "Limit each client over all channels."),
         .init(
             "rate_limit.default_rps", .number(\.rateLimitDefaultRPS, 1...10_000_000), "Requests a second of one client."

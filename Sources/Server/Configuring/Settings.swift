@@ -57,6 +57,15 @@ package struct Settings: Sendable, Equatable {
     package var traceCleanupIntervalSeconds = 3600
     package var queueShutdownSeconds = 30
     package var maskFields: [String] = []
+    package var spansEnabled = false
+    package var otlpEndpoint = "http://localhost:4318"
+    package var otlpHeaders: [String] = []
+    package var otlpTimeoutMilliseconds = 10_000
+    package var otlpQueueSize = 2048
+    package var otlpBatchSize = 512
+    package var otlpIntervalMilliseconds = 5000
+    package var serviceName = "weir"
+    package var spanSampleRate = 1.0
     package var rateLimitEnabled = false
     package var rateLimitDefaultRPS = 100
     package var rateLimitDefaultBurst = 50

@@ -57,6 +57,9 @@ package enum SettingsReader {
                 throw wrong("true or false")
             }
             settings[keyPath: path] = flag
+        case .fraction(let path):
+            guard let number = Double(value), (0...1).contains(number) else { throw wrong("a number from 0 to 1") }
+            settings[keyPath: path] = number
         case .list(let path):
             settings[keyPath: path] = value.split(separator: ",").map { String($0.drop { $0 == " " }) }.filter {
                 !$0.isEmpty
@@ -78,6 +81,13 @@ package enum SettingsReader {
                 "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
         try checkServing(settings)
+        guard settings.otlpEndpoint.hasPrefix("http://") || settings.otlpEndpoint.hasPrefix("https://") else {
+            throw SettingsError(
+                "tracing.otlp_endpoint is `\(settings.otlpEndpoint)`; it must begin with http:// or https://.")
+        }
+        guard settings.otlpHeaders.allSatisfy({ $0.contains("=") && !$0.hasPrefix("=") }) else {
+            throw SettingsError("tracing.otlp_headers must be names and values, such as api-key=secret.")
+        }
         let key = settings.connectorEncryptionKey
         guard key.isEmpty || key.utf8.count == 64 && key.allSatisfy(\.isHexDigit) else {
             throw SettingsError("storage.connector_encryption_key must be 64 hex digits.")
@@ -127,6 +137,8 @@ package enum SettingsReader {
                 pairs.append((name, text))
             } else if let number = value.int {
                 pairs.append((name, String(number)))
+            } else if let number = value.double {
+                pairs.append((name, String(number)))
             } else if let flag = value.bool {
                 pairs.append((name, flag ? "true" : "false"))
             } else if let array = value.array {
@@ -145,6 +157,7 @@ package enum SettingsReader {
             case .text(let path, _): value = "\"\(settings[keyPath: path])\""
             case .number(let path, _): value = String(settings[keyPath: path])
             case .flag(let path): value = String(settings[keyPath: path])
+            case .fraction(let path): value = String(settings[keyPath: path])
             case .list(let path):
                 value = "[" + settings[keyPath: path].map { "\"\($0)\"" }.joined(separator: ", ") + "]"
             }

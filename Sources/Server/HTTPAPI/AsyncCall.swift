@@ -5,6 +5,7 @@ import JSONTree
 import NIOCore
 import Traces
 import Vocabulary
+import Workflows
 
 /// An asynchronous call: on disk first, then `202` with the trace's name and the token that reads it.
 struct AsyncCall {
@@ -37,16 +38,34 @@ struct AsyncCall {
         let reply = reply
         let requestID = intake.requestID
         let claims = claims
+        let span = span(id, at: now)
         services.queue.accept(trace, tokenHash: token.hash, lane: loop.lane) { problem in
             let response =
                 problem.map { Replies.problem($0, requestID: requestID, headers: headers) }
                 ?? Self.accepted(id, token, headers)
+            span?(Int(response.status))
             for claim in claims { claim.settle(response, failed: problem != nil, hasErrors: false) }
             if reply.eventLoop.inEventLoop {
                 reply.send(response)
             } else {
                 reply.eventLoop.execute { reply.send(response) }
             }
+        }
+    }
+
+    /// What ends the span of the acceptance, with the reply's status; nil where none is kept. Its name is the run's, so that
+    /// every attempt, in whichever process, finds it.
+    private func span(_ id: Identifier, at now: Timestamp) -> (@Sendable (Int) -> Void)? {
+        guard let source = services.runSettings.spans else { return nil }
+        var origin = RunOrigin(run: id, requestID: intake.requestID, traceparent: intake.traceparent)
+        origin.traceContext = origin.traceContext.child(id.low)
+        guard let span = CallSpan.begin(intake, origin, source: source, at: now) else { return nil }
+        let channel = intake.channel
+        let method = intake.metadata.member("http_method")?.stringValue ?? "POST"
+        let (requestID, receivedAt) = (intake.requestID, intake.receivedAt)
+        return { status in
+            span.finishAccepted(
+                channel, id: id, requestID: requestID, method: method, receivedAt: receivedAt, status: status)
         }
     }
 

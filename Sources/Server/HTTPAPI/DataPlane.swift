@@ -179,7 +179,7 @@ struct DataPlane: Sendable {
             traceparent: RequestMetadata.traceparent(in: headers),
             idempotencyKey: channel.definition.config.deduplication.flatMap {
                 request.headerValue($0.header.lowercased())
-            })
+            }, path: services.runSettings.spans == nil ? nil : request.path)
     }
 
     private func check(
@@ -218,4 +218,6 @@ struct Intake {
     /// The caller's W3C trace context, where it is well formed.
     var traceparent: JSONValue?
     var idempotencyKey: String?
+    /// Only where spans are exported.
+    var path: String?
 }

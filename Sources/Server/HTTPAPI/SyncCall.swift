@@ -4,6 +4,7 @@ import JSONTree
 import NIOCore
 import Storage
 import Synchronization
+import Telemetry
 import Traces
 import Vocabulary
 import Workflows
@@ -32,12 +33,15 @@ struct SyncCall {
         let bucket = intake.stickyBucket ?? (channel.workflows.count > 1 ? loop.drawBucket() : 0)
         let now = services.clock.now()
         let id = loop.makeIdentifier(at: now)
-        let origin = RunOrigin(run: id, requestID: intake.requestID, traceparent: intake.traceparent)
+        var origin = RunOrigin(run: id, requestID: intake.requestID, traceparent: intake.traceparent)
+        let span = CallSpan.begin(intake, origin, source: settings.spans, at: now)
+        if let span { origin.traceContext = span.log.context }
         var options = settings.options(
             startedAt: intake.receivedAt, timeoutMilliseconds: timeout, tracing: tracing,
             caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
             chain: [channel.name], origin: origin)
         options.connectors = snapshot.connectors
+        options.spans = span.map { SpanPlace(log: $0.log, parent: $0.log.context.parent) }
         let run = try ChannelRun(
             channel: channel, workflow: channel.workflow(bucket: bucket), payload: intake.payload,
             metadata: intake.metadata, arena: intake.arena, options: options, startedAt: intake.receivedAt)
@@ -45,7 +49,7 @@ struct SyncCall {
             services: services, requestID: intake.requestID, id: id, createdAt: now,
             traceparent: intake.traceparent?.stringValue ?? "",
             rate: intake.rate, policy: tracing.mode, sampleRate: tracing.sampleRate, input: intake.payload,
-            lane: loop.lane, reply: reply, claims: claims, isMiss: isMiss)
+            lane: loop.lane, reply: reply, claims: claims, isMiss: isMiss, span: span)
         switch run.run.advance(steps: DataPlane.stepsOnLoop) {
         case .finished:
             run.returnPermit()

@@ -25,6 +25,8 @@ struct SyncFinish: Sendable {
     let reply: HTTPReplyHandle
     let claims: [ReplyClaim]
     let isMiss: Bool
+    /// Nil where no spans are kept of this call.
+    let span: CallSpan?
 
     /// - Parameter send: called once with the response, at once or when the trace is on disk.
     func complete(
@@ -36,6 +38,7 @@ struct SyncFinish: Sendable {
         let send = settling(send, failed: failure != nil, hasErrors: !run.errors.isEmpty)
         count(ended, failure)
         let answered = response(to: run, channel: channel, scratch: &scratch)
+        span?.finish(ended, id: id, requestID: requestID, status: Int(answered.status), lane: lane)
         let isFailed = failure != nil
         let isWanted = isFailed || policy != .failures && isSampled
         guard policy != .off, isWanted else {
@@ -91,24 +94,9 @@ struct SyncFinish: Sendable {
     private func response(
         to run: WorkflowRun, channel: ServedChannel, scratch: inout JSONByteBuffer
     ) -> HTTPResponse {
-        let headers = rate.map(Replies.rateHeaders) ?? []
-        let answersEnveloped = channel.definition.config.responseMode == .enveloped
-        if let failure = run.failure, !answersEnveloped || failure.code == .timeout {
-            return Replies.problem(failure, requestID: requestID, headers: headers)
-        }
-        if channel.definition.config.responseMode == .shaped, let shaped = run.response {
-            return ShapedReply.make(shaped, data: run.data, headers: headers)
-        }
-        scratch.removeAll(keepingCapacity: true)
-        ReplyEnvelope.write(run, id: id, requestID: requestID, into: &scratch)
-        guard scratch.count <= services.maxResultBytes else {
-            return Replies.problem(
-                Problem(
-                    .responseTooLarge, "The result has \(scratch.count) bytes; \(services.maxResultBytes) are allowed."),
-                requestID: requestID, headers: headers)
-        }
-        let body = scratch.withUnsafeBytes { ByteBuffer(bytes: $0) }
-        return HTTPResponse(status: 200, contentType: Replies.json, headers: headers, body: body)
+        SyncReply.make(
+            run, channel: channel, id: id, requestID: requestID, headers: rate.map(Replies.rateHeaders) ?? [],
+            maxBytes: services.maxResultBytes, scratch: &scratch)
     }
 
     private func record(

@@ -1,4 +1,5 @@
 package import NIOCore
+package import Vocabulary
 
 /// One request, while it is being handed over: the head's bytes stay where they were read, so nothing here may be kept
 /// after ``HTTPHandling/handle(_:reply:)`` returns, except `body`.
@@ -9,6 +10,29 @@ package struct HTTPRequest {
     package let receivedAt: UInt64
     /// The peer's address as text.
     package let peer: String
+
+    init(head: HTTPHead, body: ByteBuffer, receivedAt: UInt64, peer: String) {
+        self.head = head
+        self.body = body
+        self.receivedAt = receivedAt
+        self.peer = peer
+    }
+
+    /// A request that came over no connection: for trying a channel out.
+    ///
+    /// - Parameter head: from the request line through the empty line; it is read as strictly as any.
+    package init(head text: String, body: [UInt8]) throws(Problem) {
+        let head = HTTPHead()
+        head.buffer = ByteBuffer(string: text)
+        let read = head.buffer.withUnsafeReadableBytes { bytes -> Problem? in
+            do throws(Problem) {
+                try HTTPHeadParser(maxHeaders: 128).parse(bytes, into: head)
+                return nil
+            } catch { return error }
+        }
+        if let read { throw read }
+        self.init(head: head, body: ByteBuffer(bytes: body), receivedAt: Stopwatch.nanoseconds(), peer: "127.0.0.1")
+    }
 
     package var method: HTTPMethod { head.method }
 

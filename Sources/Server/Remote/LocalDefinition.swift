@@ -24,9 +24,8 @@ package struct LocalDefinition: Sendable {
         }
         var files = [path]
         if isFolder.boolValue {
-            let inside = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-            files = inside.filter { $0.hasSuffix(".json") }.sorted().map { "\(path)/\($0)" }
-            guard !files.isEmpty else { throw .input("The folder `\(path)` has no .json file.") }
+            files = jsonFiles(below: path).filter { !isOfCases($0) }
+            guard !files.isEmpty else { throw .input("The folder `\(path)` has no .json file with a definition.") }
         }
         var all: [LocalDefinition] = []
         for file in files {
@@ -36,6 +35,16 @@ package struct LocalDefinition: Sendable {
             all += try parse(Array(data), file: file)
         }
         return try ordered(all)
+    }
+
+    package static func jsonFiles(below folder: String) -> [String] {
+        let inside = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
+        return inside.filter { $0.hasSuffix(".json") }.sorted().map { "\(folder)/\($0)" }
+    }
+
+    /// Whether a file beside definitions is a case of `weir test`, or what was recorded for one.
+    package static func isOfCases(_ file: String) -> Bool {
+        file.hasSuffix(".case.json") || file.hasSuffix(".recording.json")
     }
 
     /// One definition or an array of them.

@@ -1,5 +1,6 @@
 import Assembly
 import Foundation
+import Remote
 
 /// Reads definitions from a file, or from every `.json` file of a folder.
 enum DefinitionFiles {
@@ -10,7 +11,9 @@ enum DefinitionFiles {
         }
         let names =
             isFolder.boolValue
-            ? try FileManager.default.contentsOfDirectory(atPath: path).filter { $0.hasSuffix(".json") }.sorted()
+            ? try FileManager.default.contentsOfDirectory(atPath: path).filter {
+                $0.hasSuffix(".json") && !LocalDefinition.isOfCases($0)
+            }.sorted()
                 .map { path + "/" + $0 } : [path]
         return try names.map { StartDefinition(file: $0, text: Array(try Data(contentsOf: URL(fileURLWithPath: $0)))) }
     }

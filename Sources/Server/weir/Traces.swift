@@ -13,6 +13,7 @@ struct Traces: AsyncParsableCommand {
     @Option(help: "Only of this channel.") var channel: String?
     @Option(help: "sync, async or cron.") var mode: String?
     @Option(help: "At most this many.") var limit = 20
+    @Flag(help: "Say why this trace waits, was tried again or failed.") var explain = false
     @Flag(help: "Go on and show new traces as they come, until interrupted.") var follow = false
 
     private static let columns = [
@@ -20,9 +21,13 @@ struct Traces: AsyncParsableCommand {
         ("CREATED", "created_at"), ("ERROR", "error_message"),
     ]
 
+    func validate() throws {
+        if explain, id == nil { throw ValidationError("--explain needs the trace's id.") }
+    }
+
     func run() async throws {
         try await options.run { () async throws(ServerFailure) in
-            if let id { return try await show(id) }
+            if let id { return explain ? try await tell(id) : try await show(id) }
             let reply = try await list(limit)
             let data = reply.value.member("data") ?? .null
             guard follow else {
@@ -55,6 +60,19 @@ struct Traces: AsyncParsableCommand {
                     ("TASK", "task_id"), ("FUNCTION", "function"), ("STATUS", "status"), ("US", "duration_us"),
                     ("CODE", "status_code"), ("OUTPUT", "output"), ("ERROR", "error"),
                 ]))
+    }
+
+    private func tell(_ id: String) async throws(ServerFailure) {
+        let reply = try await options.connection.json(
+            "GET", "/api/v1/admin/traces/\(ServerConnection.segment(id))/explain")
+        let data = reply.value.member("data") ?? .null
+        guard options.output == .table else { return Terminal.show(data) }
+        Terminal.show(TextTable.visible(data.member("summary")?.stringValue ?? ""))
+        for (heading, member) in [("Because", "reasons"), ("To do", "next_steps")] {
+            guard let lines = data.member(member), lines.isArray, lines.count > 0 else { continue }
+            Terminal.show("\n\(heading)")
+            for place in 0..<lines.count { Terminal.show("  " + TextTable.visible(lines[place].stringValue ?? "")) }
+        }
     }
 
     private static func cell(_ trace: JSONValue, _ member: String) -> String {

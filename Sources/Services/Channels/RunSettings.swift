@@ -1,5 +1,6 @@
 package import Definitions
 import JSONTree
+package import Telemetry
 import Vocabulary
 package import Workflows
 
@@ -12,6 +13,8 @@ package struct RunSettings: Sendable {
     package var maxCallDepth: Int
     package var maskedFields: MaskedFields
     package var log: RunLogger?
+    /// Where runs' spans begin; nil where none are exported.
+    package var spans: SpanSource?
 
     package init(
         syncTimeoutMilliseconds: Int, asyncTimeoutMilliseconds: Int, callTimeoutMilliseconds: Int,

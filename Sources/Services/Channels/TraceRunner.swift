@@ -1,5 +1,6 @@
 package import JSONTree
 import Synchronization
+import Telemetry
 package import Traces
 import Vocabulary
 import Workflows
@@ -46,14 +47,16 @@ package final class TraceRunner: TraceRunning {
         let ceiling = Int(timeout.wholeMilliseconds)
         let milliseconds = min(channel.definition.config.timeoutMilliseconds ?? ceiling, ceiling)
         let startedAt = Stopwatch.nanoseconds()
-        let origin = RunOrigin(
+        var origin = RunOrigin(
             run: trace.id, requestID: message.member("request_id")?.stringValue ?? trace.id.description,
             traceparent: message.member("metadata")?.member("headers")?.member("traceparent"))
+        let spans = beginSpans(trace, &origin)
         var options = settings.options(
             startedAt: startedAt, timeoutMilliseconds: milliseconds, tracing: channel.definition.config.tracing,
             caller: ChannelCaller(snapshot: snapshot, settings: settings, caller: channel.name, origin: origin),
             chain: [channel.name], origin: origin)
         options.attempt = attempt
+        options.spans = spans.map { SpanPlace(log: $0, parent: $0.context.parent) }
         options.connectors = snapshot.connectors
         let sticky = message.member("sticky_bucket")?.intValue.map { Int($0) }
         let bucket = sticky ?? Int.random(in: 0..<100)
@@ -65,7 +68,9 @@ package final class TraceRunner: TraceRunning {
                     channel: channel, workflow: channel.workflow(bucket: bucket),
                     payload: message.member("payload") ?? .null, metadata: metadata,
                     arena: arena, options: options, startedAt: startedAt)
-                return await finish(run)
+                let result = await finish(run)
+                if let spans { end(spans, trace, channel.workflow(bucket: bucket), attempt, startedAt, result) }
+                return result
             } catch {
                 // At capacity: the work is accepted, so it waits for its turn, within its own time.
                 guard Stopwatch.nanoseconds() - startedAt < UInt64(milliseconds) * 1_000_000 else {
@@ -87,6 +92,36 @@ package final class TraceRunner: TraceRunning {
             _ = document.set(path, to: value)
         }
         return document.root
+    }
+
+    /// Each attempt is a span of its own, below the one of its acceptance, whose name is the run's.
+    private func beginSpans(_ trace: QueuedTrace, _ origin: inout RunOrigin) -> SpanLog? {
+        guard let source = settings.spans,
+            source.isSampled(origin.traceContext, caller: TraceContext(traceparent: trace.traceparent))
+        else { return nil }
+        origin.traceContext = origin.traceContext.sampled.child()
+        return SpanLog(
+            context: origin.traceContext, caller: trace.id.low, wall: .now(), stopwatch: Stopwatch.nanoseconds())
+    }
+
+    private func end(
+        _ spans: SpanLog, _ trace: QueuedTrace, _ workflow: CompiledWorkflow, _ attempt: Int, _ startedAt: UInt64,
+        _ result: RunResult
+    ) {
+        var attributes: [Span.Attribute] = [
+            .init("weir.channel", trace.channel), .init("weir.trace_id", trace.id.description),
+            .init("weir.attempt", attempt), .init("weir.workflow.id", workflow.id),
+            .init("weir.workflow.version", workflow.version),
+        ]
+        var failure: String?
+        if case .failed(let problem, _, _) = result {
+            attributes.append(.init("error.type", problem.code.rawValue))
+            failure = problem.message
+        }
+        settings.spans?.deliver(
+            spans.finish(
+                "process \(trace.channel)", .consumer, start: startedAt, attributes: attributes, failure: failure),
+            Int(truncatingIfNeeded: trace.id.low & 0xFF))
     }
 
     private func finish(_ held: ChannelRun) async -> RunResult {

@@ -35,7 +35,7 @@ package struct ConnectorSecrets: Sendable {
     }
 
     /// A reference says where a secret is; it is none itself.
-    private static func isReference(_ text: String) -> Bool { text.hasPrefix("env://") || text.hasPrefix("file://") }
+    static func isReference(_ text: String) -> Bool { text.hasPrefix("env://") || text.hasPrefix("file://") }
 
     /// For reading: secrets as `******`, a password inside a URL too.
     package static func masked(_ config: JSONValue, in arena: JSONArena) -> JSONValue {
@@ -128,6 +128,23 @@ package struct ConnectorSecrets: Sendable {
         }
         if let fault { throw fault }
         return result
+    }
+
+    /// The texts in a connector that count as secrets, as they are used; also in the form of basic authentication.
+    package func secretTexts(_ connector: JSONValue) -> [String] {
+        let arena = JSONArena()
+        let config = connector.member("config") ?? .null
+        guard let opened = try? opened(config, in: arena) else { return [] }  // told where the connector is loaded
+        var found: [String] = []
+        _ = Self.transform(opened, [], in: arena) { path, text in
+            if !Self.isReadable(path) { found.append(text) }
+            return text
+        }
+        let auth = opened.member("auth")
+        if let user = auth?.member("username")?.stringValue, let password = auth?.member("password")?.stringValue {
+            found.append(Base64.text(Array("\(user):\(password)".utf8)))
+        }
+        return found
     }
 
     private static func transform(

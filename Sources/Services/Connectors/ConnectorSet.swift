@@ -104,6 +104,9 @@ package final class ConnectorSet: Sendable {
             let arena = JSONArena()
             let body = try secrets.opened(stored.value, in: arena)
             let (definition, details) = ConnectorDefinition.parse(body)
+            if case .http(let config) = definition?.settings, ConnectorSecrets.isReference(config.url) {
+                throw ConnectorFault(stage: "endpoint", message: "config.url: what it refers to is a reference again.")
+            }
             guard let definition else {
                 let first = details.first.map { "\($0.path): \($0.message)" } ?? "It is not valid."
                 throw ConnectorFault(stage: "deserialize", message: first)

@@ -39,7 +39,8 @@ final class DatabaseConnector: Sendable {
             timeout = call.deadline > now ? min(timeout, .nanoseconds(Int64(call.deadline - now))) : .zero
         }
         let statement = SQLStatement(
-            text: call.statement, parameters: call.parameters, timeout: timeout, maxRows: config.maxRows)
+            text: call.statement, parameters: call.parameters, timeout: timeout, maxRows: config.maxRows,
+            connector: name)
         defer { meters.duration.observe(seconds: Double(Stopwatch.nanoseconds() - now) / 1e9) }
         do throws(DatabaseFailure) {
             let answer =
@@ -47,14 +48,26 @@ final class DatabaseConnector: Sendable {
                 ? Self.text(try await database.write(statement)) : Self.text(try await database.read(statement))
             breakers.succeeded(call.channel)
             meters.ok.increment()
+            if let place = call.spans { CallSpans.database(call, in: place, system: system, start: now, failure: nil) }
             return answer
         } catch {
             meters.failed.increment()
-            throw failure(error, call.channel)
+            let failure = failure(error, call.channel)
+            if let place = call.spans {
+                CallSpans.database(call, in: place, system: system, start: now, failure: failure)
+            }
+            throw failure
         }
     }
 
+    /// What the kind of database is called in spans.
+    private var system: String { String(config.url.prefix { $0 != ":" }) }
+
     private func failure(_ failure: DatabaseFailure, _ channel: String) -> TaskFailure {
+        if case .notRecorded(let reason) = failure {
+            breakers.abandoned(channel)
+            return TaskFailure("NOT_RECORDED", reason)
+        }
         if case .refused(let reason) = failure {
             breakers.abandoned(channel)
             return TaskFailure("FUNCTION_ERROR", "`\(name)` refused the statement: \(reason)")

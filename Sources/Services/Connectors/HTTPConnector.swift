@@ -44,7 +44,13 @@ package final class HTTPConnector: Sendable {
                 meters.rejected.increment()
                 throw TaskFailure("circuit_open", "The circuit of `\(name)` is open.", problem: .circuitOpen)
             }
-            let outcome = await attempt(call, within: min(remaining, .milliseconds(call.timeoutMilliseconds)))
+            let span = call.spans == nil ? 0 : Span.makeID()
+            let outcome = await attempt(
+                call, span: span, within: min(remaining, .milliseconds(call.timeoutMilliseconds)))
+            if let place = call.spans {
+                CallSpans.http(
+                    call, in: place, id: span, url: config.url, start: now, resends: attempts - 1, outcome: outcome)
+            }
             meters.duration.observe(seconds: Double(Stopwatch.nanoseconds() - now) / 1e9)
             let failure: (message: TaskFailure, isPassing: Bool, retryAfter: Int?)
             switch outcome {
@@ -79,7 +85,7 @@ package final class HTTPConnector: Sendable {
         let call = ConnectorCall(
             connector: name, channel: "", method: "GET", path: "", headers: [], body: nil, timeoutMilliseconds: 5000,
             deadline: 0, origin: origin)
-        switch await attempt(call, within: .seconds(5)) {
+        switch await attempt(call, span: 0, within: .seconds(5)) {
         case .success: return nil
         case .failure(let failure): return Self.failure(failure, name).message
         }
@@ -102,11 +108,13 @@ package final class HTTPConnector: Sendable {
     }
 
     private func attempt(
-        _ call: ConnectorCall, within timeout: Duration
+        _ call: ConnectorCall, span: UInt64, within timeout: Duration
     ) async -> Result<OutboundReply, OutboundFailure> {
         let request = OutboundRequest(
-            method: call.method, url: url(call.path), headers: headers(call), body: call.body ?? [], timeout: timeout,
-            maxReplyBytes: config.maxReplyBytes, allowsPrivateAddresses: config.allowsPrivateAddresses)
+            method: call.method, url: url(call.path), headers: headers(call, span), body: call.body ?? [],
+            timeout: timeout,
+            maxReplyBytes: config.maxReplyBytes, allowsPrivateAddresses: config.allowsPrivateAddresses,
+            connector: name, path: call.path)
         do throws(OutboundFailure) { return .success(try await outbound.send(request)) } catch {
             return .failure(error)
         }
@@ -156,12 +164,19 @@ package final class HTTPConnector: Sendable {
     }
 
     /// What the connector sends always, the task's headers, the trace.
-    private func headers(_ call: ConnectorCall) -> [(name: String, value: String)] {
+    ///
+    /// - Parameter span: the span of this attempt; 0 where none is kept.
+    private func headers(_ call: ConnectorCall, _ span: UInt64) -> [(name: String, value: String)] {
         var all = ownHeaders
         for header in call.headers { Self.put(header.name, header.value, &all) }
-        all.append(("traceparent", call.origin.traceContext.child().traceparent))
+        all.append(("traceparent", traceparent(call, span)))
         all.append(("x-request-id", call.origin.requestID))
         return all
+    }
+
+    private func traceparent(_ call: ConnectorCall, _ span: UInt64) -> String {
+        let context = call.origin.traceContext
+        return span == 0 ? context.child().traceparent : context.sampled.child(span).traceparent
     }
 
     private func refusal(_ reply: OutboundReply) -> TaskFailure {
@@ -176,6 +191,7 @@ package final class HTTPConnector: Sendable {
         case .unreachable(let reason): TaskFailure("IO_ERROR", "`\(name)` cannot be reached: \(reason)")
         case .refusedAddress(let reason): TaskFailure("FUNCTION_ERROR", "`\(name)` may not be called: \(reason)")
         case .tooLarge(let bytes): TaskFailure("HTTP_ERROR", "The reply of `\(name)` has more than \(bytes) bytes.")
+        case .notRecorded(let reason): TaskFailure("NOT_RECORDED", reason)
         case .malformed(let reason): TaskFailure("FUNCTION_ERROR", "The URL of `\(name)` cannot be called: \(reason)")
         }
     }

@@ -30,7 +30,9 @@ package struct HTTPConnectorConfig: Sendable {
         ])
         _ = reader.string("method")
         let url = reader.string("url", maxLength: 2048)
-        if let url, !["http://", "https://"].contains(where: { url.hasPrefix($0) && url.count > $0.count }) {
+        // A reference is looked at when it is used.
+        let beginnings = ["http://", "https://", "env://", "file://"]
+        if let url, !beginnings.contains(where: { url.hasPrefix($0) && url.count > $0.count }) {
             reader.report(
                 .init(reader.at("url"), .invalid, "The URL must begin with http:// or https:// and name a host."))
         }

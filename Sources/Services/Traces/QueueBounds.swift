@@ -3,7 +3,7 @@ import Synchronization
 /// How much accepted work may wait: by number and by bytes. What is reserved is given back exactly once, when the run
 /// has ended.
 package final class QueueBounds: Sendable {
-    private let maxCount: Int
+    package let maxCount: Int
     private let maxBytes: Int
     private let usedCount = Atomic<Int>(0)
     private let usedBytes = Atomic<Int>(0)

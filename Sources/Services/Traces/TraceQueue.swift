@@ -56,6 +56,12 @@ package final class TraceQueue: Sendable {
 
     package var activeWorkers: Int { runningNow.withLock { $0.count } }
     package var workers: Int { settings.workers }
+    package var facts: QueueFacts {
+        QueueFacts(
+            instance: instance, waiting: bounds.totalCount, capacity: bounds.maxCount, workers: settings.workers,
+            activeWorkers: activeWorkers, retry: settings.retry, timeout: settings.timeout)
+    }
+
     package func isRunning(_ id: Identifier) -> Bool { runningNow.withLock { $0.contains(id) } }
 
     /// Accepts one run: reserves its place, commits its row, then tells the caller and the workers.

@@ -1,4 +1,5 @@
 package import Outbound
+package import Telemetry
 
 /// What a task asks of a named connector.
 package struct ConnectorCall: Sendable {
@@ -14,6 +15,8 @@ package struct ConnectorCall: Sendable {
     /// ``Stopwatch`` nanoseconds when the run's time is up; 0 for never.
     package var deadline: UInt64
     package var origin: RunOrigin
+    /// Where the call's spans go; nil where they are not kept.
+    package var spans: SpanPlace?
 
     package init(
         connector: String, channel: String, method: String, path: String, headers: [(name: String, value: String)],
@@ -63,6 +66,7 @@ package struct DatabaseCall: Sendable {
     package var writes: Bool
     /// ``Stopwatch`` nanoseconds when the run's time is up; 0 for never.
     package var deadline: UInt64
+    package var spans: SpanPlace?
 
     package init(
         connector: String, channel: String, statement: String, parameters: [SQLValue], writes: Bool, deadline: UInt64

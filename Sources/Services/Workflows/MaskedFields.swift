@@ -51,4 +51,15 @@ package struct MaskedFields: Sendable {
         }
         buffer.append(value.isArray ? "]" : "}")
     }
+
+    /// The texts that ``write(_:into:)`` would mask.
+    package func texts(in value: JSONValue) -> [String] {
+        guard value.count > 0 else { return [] }
+        if value.isArray { return (0..<value.count).flatMap { texts(in: value[$0]) } }
+        return (0..<value.count).flatMap { index -> [String] in
+            let member = value.value(at: index)
+            guard masks(value.key(at: index)) else { return texts(in: member) }
+            return member.stringValue.map { [$0] } ?? texts(in: member)
+        }
+    }
 }

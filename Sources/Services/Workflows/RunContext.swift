@@ -1,5 +1,7 @@
 package import JSONLogic
 package import JSONTree
+package import Telemetry
+package import Vocabulary
 
 /// What functions work on: the message of one run.
 package final class RunContext {
@@ -20,6 +22,9 @@ package final class RunContext {
     /// Paths written by the task that runs now, when they are recorded.
     var written: [(path: String, value: JSONValue)] = []
     let recordsOutputs: Bool
+    private let rehearsal: Rehearsal?
+    /// Where spans below the task that runs now go.
+    package var spans: SpanPlace?
 
     init(
         payload: JSONValue, metadata: JSONValue, arena: JSONArena, workflowID: String, options: WorkflowRunOptions
@@ -34,13 +39,25 @@ package final class RunContext {
         self.payload = payload
         self.arena = arena
         self.workflowID = workflowID
-        budget = JSONLogicBudget(deadline: options.deadline)
+        budget = JSONLogicBudget(deadline: options.deadline, now: options.rehearsal?.now)
+        rehearsal = options.rehearsal
         chain = options.chain
         log = options.log
         origin = options.origin
         connectors = options.connectors
         recordsOutputs = options.recordsSteps && options.recordsOutputs
     }
+
+    package var now: Timestamp { rehearsal?.now ?? .now() }
+
+    /// Random bytes for whatever needs them: the system's, but in a rehearsal.
+    package func randomBytes(_ count: Int) -> [UInt8] {
+        if let rehearsal { return rehearsal.randomBytes(count) }
+        var random = SystemRandomNumberGenerator()
+        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    }
+
+    package func makeIdentifier() -> Identifier { rehearsal?.makeIdentifier() ?? .make() }
 
     package func evaluate(_ rule: JSONLogicRule) throws(JSONLogicError) -> JSONValue {
         try rule.evaluate(document.root, in: arena, budget: budget)

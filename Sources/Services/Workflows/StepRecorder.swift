@@ -8,11 +8,10 @@ struct StepRecorder: ~Copyable {
     private let masks: MaskedFields
     private let attempt: Int
 
-    /// Bytes of one task's output beyond which it is left out, and of all steps beyond which they end.
-    private static let largestOutput = 4096
-    private static let largestRecord = 256 * 1024
+    private let limits: RecordLimits
 
-    init(masks: MaskedFields, attempt: Int) {
+    init(masks: MaskedFields, attempt: Int, limits: RecordLimits) {
+        self.limits = limits
         self.masks = masks
         self.attempt = attempt
     }
@@ -21,13 +20,17 @@ struct StepRecorder: ~Copyable {
         _ task: PlannedTask, status: StaticString, code: Int, startedAt: UInt64,
         written: [(path: String, value: JSONValue)], failure: TaskFailure?
     ) {
-        guard buffer.count < Self.largestRecord else { return }
+        guard buffer.count < limits.steps else { return }
         if !isEmpty { buffer.append(",") }
         isEmpty = false
         buffer.append("{\"task_id\":")
         JSONWriter.write(task.id, into: &buffer)
         buffer.append(",\"function\":")
         JSONWriter.write(task.functionName, into: &buffer)
+        if let connector = task.connector {
+            buffer.append(",\"connector\":")
+            JSONWriter.write(connector, into: &buffer)
+        }
         buffer.append(",\"status\":\"")
         buffer.append(status)
         buffer.append("\",\"status_code\":")
@@ -57,7 +60,7 @@ struct StepRecorder: ~Copyable {
             masks.write(change.value, into: &output)
         }
         output.append("}")
-        if output.count <= Self.largestOutput {
+        if output.count <= limits.output {
             buffer.append(",\"output\":")
             output.withUnsafeBytes { buffer.append($0) }
         } else {
@@ -71,4 +74,12 @@ struct StepRecorder: ~Copyable {
         buffer.withUnsafeBytes { other.append($0) }
         other.append("]")
     }
+}
+
+/// Bytes of one task's output beyond which it is left out, and of all steps beyond which they end.
+package struct RecordLimits: Sendable {
+    package var output = 4096
+    package var steps = 256 * 1024
+
+    package init() {}
 }

@@ -159,11 +159,11 @@ struct WorkflowParser {
         if let call = function as? ChannelCallFunction, let channel = call.staticChannel {
             calledChannels.append(channel)
         }
-        if let connector = reader.field("function")?.member("input")?.member("connector")?.stringValue {
-            usedConnectors.append((connector, name))
-        }
+        let connector = reader.field("function")?.member("input")?.member("connector")?.stringValue
+        if let connector { usedConnectors.append((connector, name)) }
         return PlannedTask(
-            id: reader.string("id") ?? "", functionName: name, function: function, condition: condition,
+            id: reader.string("id") ?? "", functionName: name, connector: connector, function: function,
+            condition: condition,
             continuesOnError: reader.flag("continue_on_error") ?? continuesOnError,
             isTerminal: reader.flag("terminal") ?? false, haltsOnFailure: haltOn == "failure", forEach: forEach)
     }

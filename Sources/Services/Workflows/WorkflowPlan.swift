@@ -20,6 +20,8 @@ struct WorkflowPlan: Sendable {
 struct PlannedTask: Sendable {
     var id: String
     var functionName: String
+    /// The connector it names.
+    var connector: String?
     var function: any WorkflowFunction
     var condition: JSONLogicRule?
     var continuesOnError: Bool

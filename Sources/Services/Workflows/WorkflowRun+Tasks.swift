@@ -1,5 +1,6 @@
 import JSONLogic
 import JSONTree
+import Telemetry
 import Vocabulary
 
 extension WorkflowRun {
@@ -33,7 +34,8 @@ extension WorkflowRun {
             _ = context.document.set(forEach.element, to: iteration.elements[iteration.place])
         }
         matched = true
-        let startedAt = options.recordsSteps ? Stopwatch.nanoseconds() : 0
+        let startedAt = options.recordsSteps || options.spans != nil ? Stopwatch.nanoseconds() : 0
+        if let spans = options.spans { beginSpan(spans) }
         return settle(task, task.function.run(context), startedAt: startedAt)
     }
 
@@ -79,6 +81,7 @@ extension WorkflowRun {
     private func record(
         _ task: PlannedTask, _ status: StaticString, _ code: Int, _ startedAt: UInt64, _ failure: TaskFailure?
     ) {
+        if let spans = options.spans { endSpan(task, spans, status, startedAt, failure) }
         guard options.recordsSteps else { return }
         recorder.record(
             task, status: status, code: code, startedAt: startedAt, written: context.written, failure: failure)
@@ -148,7 +151,9 @@ extension WorkflowRun {
         switch options.caller.begin(call) {
         case .refused(let problem):
             fail(task, TaskFailure(Self.callCode(problem.code), problem.message), startedAt: startedAt)
-        case .run(let workflow, let options, let release):
+        case .run(let workflow, var options, let release):
+            options.rehearsal = self.options.rehearsal
+            options.spans = self.options.spans.map { SpanPlace(log: $0.log, parent: taskSpan) }
             nested = Nested(
                 run: WorkflowRun(
                     workflow, payload: call.payload, metadata: call.metadata, arena: context.arena, options: options),

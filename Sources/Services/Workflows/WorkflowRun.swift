@@ -29,6 +29,8 @@ package final class WorkflowRun {
     /// What is waited for: whoever takes the run over gets it again.
     var pendingWork: (@Sendable () async -> WaitResult)?
     var waitingTask: (task: PlannedTask, startedAt: UInt64)?
+    /// The span of the task that runs now, where spans are kept.
+    var taskSpan: UInt64 = 0
     var arenaMark: Int
     /// Whether at least one task ran.
     package internal(set) var matched = false
@@ -63,7 +65,7 @@ package final class WorkflowRun {
         self.options = options
         context = RunContext(
             payload: payload, metadata: metadata, arena: arena, workflowID: workflow.id, options: options)
-        recorder = StepRecorder(masks: options.masks, attempt: options.attempt)
+        recorder = StepRecorder(masks: options.masks, attempt: options.attempt, limits: options.recordLimits)
         arenaMark = arena.bytesUsed
     }
 

@@ -18,6 +18,11 @@ package struct WorkflowRunOptions {
     /// Which attempt at the same work this is, from 1.
     package var attempt = 1
     package var connectors: any ConnectorCalling = NoConnectors()
+    /// A clock that stands and a chance that repeats; nil for the real ones.
+    package var rehearsal: Rehearsal?
+    package var recordLimits = RecordLimits()
+    /// Where the tasks' spans go; nil where they are not kept.
+    package var spans: SpanPlace?
 
     package init(
         deadline: UInt64, timeoutMilliseconds: Int, recordsSteps: Bool, recordsOutputs: Bool, masks: MaskedFields,

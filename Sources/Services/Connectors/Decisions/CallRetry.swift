@@ -28,7 +28,7 @@ package struct CallRetry: Sendable, Equatable {
     package static func isPassing(_ failure: OutboundFailure) -> Bool {
         switch failure {
         case .unreachable, .timedOut: true
-        case .malformed, .refusedAddress, .tooLarge: false
+        case .malformed, .refusedAddress, .tooLarge, .notRecorded: false
         }
     }
 

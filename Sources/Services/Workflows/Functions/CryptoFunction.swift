@@ -78,10 +78,8 @@ final class CryptoFunction: WorkflowFunction {
             let expected = text(try code(context))
             let text = given?.stringValue ?? ""
             return .bool(Self.isSame(Array((isHex ? text.lowercased() : text).utf8), Array(expected.utf8)))
-        case .uuid: return .string(Identifier.make().description, in: context.arena)
-        case .random, nil:
-            var random = SystemRandomNumberGenerator()
-            return .string(text((0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }), in: context.arena)
+        case .uuid: return .string(context.makeIdentifier().description, in: context.arena)
+        case .random, nil: return .string(text(context.randomBytes(count)), in: context.arena)
         }
     }
 

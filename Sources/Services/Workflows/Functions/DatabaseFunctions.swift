@@ -39,9 +39,11 @@ struct DatabaseInput: Sendable {
         do throws(JSONLogicError) {
             var values: [SQLValue] = []
             for rule in parameters { values.append(Self.value(try context.evaluate(rule))) }
-            let call = DatabaseCall(
+            var made = DatabaseCall(
                 connector: connector, channel: context.chain.last ?? "", statement: statement, parameters: values,
                 writes: writes, deadline: context.budget.deadline)
+            made.spans = context.spans
+            let call = made
             let connectors = context.connectors
             return .wait {
                 do throws(TaskFailure) {

@@ -63,7 +63,7 @@ final class DateFunction: WorkflowFunction {
         guard let output else { return .failed(TaskFailure("FUNCTION_ERROR", "There is no output path.")) }
         do throws(JSONLogicError) {
             let given = try value.map { rule throws(JSONLogicError) in try context.evaluate(rule) }
-            guard var moment = Self.moment(given) else {
+            guard var moment = Self.moment(given, now: context.now) else {
                 return .failed(TaskFailure("FUNCTION_ERROR", "The value is no moment."))
             }
             for (component, logic) in additions {
@@ -82,8 +82,8 @@ final class DateFunction: WorkflowFunction {
         }
     }
 
-    private static func moment(_ value: JSONValue?) -> Date? {
-        guard let value else { return Date(timeIntervalSince1970: Double(Timestamp.now().microseconds) / 1e6) }
+    private static func moment(_ value: JSONValue?, now: @autoclosure () -> Timestamp) -> Date? {
+        guard let value else { return Date(timeIntervalSince1970: Double(now().microseconds) / 1e6) }
         if let seconds = value.doubleValue { return abs(seconds) < 1e11 ? Date(timeIntervalSince1970: seconds) : nil }
         return value.stringValue.flatMap(Timestamp.init(rfc3339:)).map {
             Date(timeIntervalSince1970: Double($0.microseconds) / 1e6)

@@ -79,6 +79,7 @@ final class HTTPCallFunction: WorkflowFunction {
                 path: try path.map { rule throws(JSONLogicError) in Self.text(try context.evaluate(rule)) } ?? "",
                 headers: [], body: nil, timeoutMilliseconds: timeoutMilliseconds, deadline: context.budget.deadline,
                 origin: context.origin)
+            call.spans = context.spans
             for (name, logic) in headers { call.headers.append((name, Self.text(try context.evaluate(logic)))) }
             guard !call.headers.contains(where: { $0.value.utf8.contains { $0 < 32 && $0 != 9 || $0 == 127 } }) else {
                 return .failed(TaskFailure("FUNCTION_ERROR", "The value of a header has a control character."))

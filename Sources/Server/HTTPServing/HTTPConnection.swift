@@ -149,7 +149,8 @@ final class HTTPConnection<Handler: HTTPHandling>: HTTPReceiver<Handler>, Channe
         skipEmptyLines()
         guard let length = headLength() else {
             guard inbound.readableBytes <= limits.maxHeadBytes else { throw headTooLarge() }
-            if scanned == 0 || exchange > 0 { setDeadline(inSeconds: limits.headSeconds) }
+            // From the first byte on: further ones do not put it off.
+            if scanned == 0, inbound.readableBytes > 0 { setDeadline(inSeconds: limits.headSeconds) }
             scanned = inbound.readableBytes
             return false
         }

@@ -34,6 +34,25 @@ import Testing
         #expect(late.status == 408 && late.code == "REQUEST_TIMEOUT")
     }
 
+    @Test func `a head that drips in has no more time for it, on a connection that was good before too`() throws {
+        let weir = try RunningWeir(["server.header_timeout_secs=1", "server.max_header_bytes=1048576"])
+        let dripping = Client(weir.port)
+        let other = Client(weir.port)
+        #expect(try dripping.call("GET", "/healthz").status == 200)
+        _ = dripping.write(Array("GET /healthz HTTP/1.1\r\nX: ".utf8))
+        let end = Date().addingTimeInterval(10)
+
+        // A byte, and a whole exchange of somebody else, until the server has had enough.
+        let isEnded = try RunningWeir.eventually {
+            let wasTaken = dripping.write([97])
+            let text = String(decoding: try other.call("GET", "/metrics").body, as: UTF8.self)
+            return !wasTaken || text.contains("weir_errors_total{code=\"REQUEST_TIMEOUT\"} 1\n")
+        }
+
+        #expect(isEnded && Date() < end)
+        #expect(dripping.read()?.status == 408)
+    }
+
     @Test func `a refusal arrives though the body is still on its way`() throws {
         let weir = try RunningWeir()
         let client = Client(weir.port)

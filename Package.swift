@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         .target(name: "CJSON", path: "Sources/Core/CJSON", cSettings: [.unsafeFlags(["-O2"])]),
@@ -49,8 +50,11 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Adapters/OutboundHTTPClient", swiftSettings: swift),
         .target(
-            name: "Authentication", dependencies: [.product(name: "Crypto", package: "swift-crypto")],
-            path: "Sources/Services/Authentication", swiftSettings: swift),
+            name: "Authentication",
+            dependencies: [
+                "Vocabulary", "JSONTree", "Outbound", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ], path: "Sources/Services/Authentication", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
             name: "Workflows",
@@ -76,9 +80,9 @@ let package = Package(
         .target(
             name: "Channels",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Connectors", "Workflows",
-                "Traces",
-                "Definitions",
+                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Authentication",
+                "Connectors",
+                "Workflows", "Traces", "Definitions",
             ], path: "Sources/Services/Channels", swiftSettings: swift),
         .target(
             name: "Schedules",
@@ -129,7 +133,7 @@ let package = Package(
             name: "Assembly",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
-                "OutboundSQLite", "Connectors", "Schedules", "SpanExport",
+                "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
@@ -160,6 +164,12 @@ let package = Package(
             path: "Benchmarks/LogicBenchmark"),
         .executableTarget(
             name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
+        .target(
+            name: "TokenForging",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ], path: "Tests/Support/TokenForging"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
         .testTarget(
             name: "VocabularyTests", dependencies: ["Seeds", "Vocabulary"], path: "Tests/Core/VocabularyTests"),
@@ -179,7 +189,10 @@ let package = Package(
             path: "Tests/Services/WorkflowsTests", exclude: ["Fixtures"]),
         .testTarget(
             name: "AuthenticationTests",
-            dependencies: ["Authentication", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "Authentication", "JSONTree", "Outbound", "Seeds", "TokenForging", "Vocabulary",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             path: "Tests/Services/AuthenticationTests"),
         .testTarget(
             name: "ConnectorsTests", dependencies: ["Connectors", "Outbound", "Seeds"],
@@ -231,7 +244,8 @@ let package = Package(
             name: "StorageSQLiteTests",
             dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
             path: "Tests/Adapters/StorageSQLiteTests"),
-        .testTarget(name: "ScenarioTests", dependencies: ["Seeds"], path: "Tests/EndToEnd/ScenarioTests"),
+        .testTarget(
+            name: "ScenarioTests", dependencies: ["Seeds", "TokenForging"], path: "Tests/EndToEnd/ScenarioTests"),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -104,7 +104,7 @@ package final class ConnectorSet: Sendable {
             let arena = JSONArena()
             let body = try secrets.opened(stored.value, in: arena)
             let (definition, details) = ConnectorDefinition.parse(body)
-            if case .http(let config) = definition?.settings, ConnectorSecrets.isReference(config.url) {
+            if case .http(let config) = definition?.settings, SecretForm.isReference(config.url) {
                 throw ConnectorFault(stage: "endpoint", message: "config.url: what it refers to is a reference again.")
             }
             guard let definition else {

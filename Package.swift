@@ -195,7 +195,7 @@ let package = Package(
             ],
             path: "Tests/Services/AuthenticationTests"),
         .testTarget(
-            name: "ConnectorsTests", dependencies: ["Connectors", "Outbound", "Seeds"],
+            name: "ConnectorsTests", dependencies: ["Connectors", "JSONTree", "Outbound", "Seeds", "Vocabulary"],
             path: "Tests/Services/ConnectorsTests"),
         .testTarget(name: "OutboundTests", dependencies: ["Outbound"], path: "Tests/Ports/OutboundTests"),
         .testTarget(

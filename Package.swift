@@ -28,6 +28,14 @@ let package = Package(
         .target(
             name: "JSONLogic", dependencies: ["CJSON", "JSONTree", "Vocabulary"], path: "Sources/Core/JSONLogic",
             swiftSettings: swift),
+        .systemLibrary(name: "CExpat", path: "Sources/Core/CExpat"),
+        .target(
+            name: "XMLCoding", dependencies: ["CExpat", "JSONTree"], path: "Sources/Core/XMLCoding",
+            swiftSettings: swift, linkerSettings: [.linkedLibrary(":libexpat.a")]),
+        .target(
+            name: "CRegex", path: "Sources/Core/CRegex",
+            linkerSettings: [.linkedLibrary(":libre2.a"), .linkedLibrary("stdc++")]),
+        .target(name: "Patterns", dependencies: ["CRegex"], path: "Sources/Core/Patterns", swiftSettings: swift),
         .target(
             name: "Telemetry",
             dependencies: ["JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
@@ -59,8 +67,8 @@ let package = Package(
         .target(
             name: "Workflows",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Outbound", "Telemetry",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Vocabulary", "JSONTree", "JSONLogic", "Patterns", "XMLCoding", "Outbound", "Telemetry",
+                "Authentication", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             path: "Sources/Services/Workflows",
@@ -148,7 +156,7 @@ let package = Package(
         .target(
             name: "Cases",
             dependencies: [
-                "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
+                "Authentication", "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
                 "Storage", "Telemetry", "Vocabulary", "Workflows",
             ], path: "Sources/Server/Cases", swiftSettings: swift),
         .executableTarget(
@@ -176,6 +184,11 @@ let package = Package(
         .testTarget(
             name: "JSONTreeTests", dependencies: ["JSONTree", "Seeds", "Vocabulary"], path: "Tests/Core/JSONTreeTests"),
         .testTarget(
+            name: "XMLCodingTests", dependencies: ["JSONTree", "Seeds", "XMLCoding"],
+            path: "Tests/Core/XMLCodingTests"),
+        .testTarget(
+            name: "PatternsTests", dependencies: ["Patterns", "Seeds"], path: "Tests/Core/PatternsTests"),
+        .testTarget(
             name: "TelemetryTests",
             dependencies: ["Telemetry", "JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
             path: "Tests/Core/TelemetryTests"),
@@ -185,7 +198,7 @@ let package = Package(
             name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree", "Seeds"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "WorkflowsTests", dependencies: ["JSONTree", "Vocabulary", "Workflows"],
+            name: "WorkflowsTests", dependencies: ["JSONTree", "Seeds", "TokenForging", "Vocabulary", "Workflows"],
             path: "Tests/Services/WorkflowsTests", exclude: ["Fixtures"]),
         .testTarget(
             name: "AuthenticationTests",
@@ -247,5 +260,5 @@ let package = Package(
         .testTarget(
             name: "ScenarioTests", dependencies: ["Seeds", "TokenForging"], path: "Tests/EndToEnd/ScenarioTests"),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6], cxxLanguageStandard: .cxx17
 )

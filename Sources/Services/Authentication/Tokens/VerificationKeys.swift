@@ -34,21 +34,15 @@ package struct VerificationKeys: Sendable {
         _ material: TokenKey.Material, _ algorithm: TokenAlgorithm
     ) async throws -> any JWTAlgorithm {
         let keys = JWTKeyCollection()
-        let digest: DigestAlgorithm =
-            switch algorithm {
-            case .hs384, .rs384, .ps384: .sha384
-            case .hs512, .rs512, .ps512: .sha512
-            default: .sha256
-            }
-        switch (material, algorithm) {
-        case (.secret(let bytes), _): await keys.add(hmac: HMACKey(key: .init(data: bytes)), digestAlgorithm: digest)
-        case (.rsa(let key), .ps256), (.rsa(let key), .ps384), (.rsa(let key), .ps512):
-            await keys.add(pss: key, digestAlgorithm: digest)
-        case (.rsa(let key), _): await keys.add(rsa: key, digestAlgorithm: digest)
-        case (.p256(let key), _): await keys.add(ecdsa: key)
-        case (.p384(let key), _): await keys.add(ecdsa: key)
-        case (.p521(let key), _): await keys.add(ecdsa: key)
-        case (.ed25519(let key), _): await keys.add(eddsa: key)
+        let digest = algorithm.digest
+        switch material {
+        case .secret(let bytes): await keys.add(hmac: HMACKey(key: .init(data: bytes)), digestAlgorithm: digest)
+        case .rsa(let key) where algorithm.isPSS: await keys.add(pss: key, digestAlgorithm: digest)
+        case .rsa(let key): await keys.add(rsa: key, digestAlgorithm: digest)
+        case .p256(let key): await keys.add(ecdsa: key)
+        case .p384(let key): await keys.add(ecdsa: key)
+        case .p521(let key): await keys.add(ecdsa: key)
+        case .ed25519(let key): await keys.add(eddsa: key)
         }
         return try await keys.getKey()
     }

@@ -17,6 +17,7 @@ let package = Package(
         .package(url: "https://github.com/hummingbird-project/swift-mustache", from: "2.1.1"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
+        .package(url: "https://github.com/vapor/jwt-kit", from: "5.7.1"),
     ],
     targets: [
         .target(name: "CJSON", path: "Sources/Core/CJSON", cSettings: [.unsafeFlags(["-O2"])]),
@@ -27,6 +28,14 @@ let package = Package(
         .target(
             name: "JSONLogic", dependencies: ["CJSON", "JSONTree", "Vocabulary"], path: "Sources/Core/JSONLogic",
             swiftSettings: swift),
+        .systemLibrary(name: "CExpat", path: "Sources/Core/CExpat"),
+        .target(
+            name: "XMLCoding", dependencies: ["CExpat", "JSONTree"], path: "Sources/Core/XMLCoding",
+            swiftSettings: swift, linkerSettings: [.linkedLibrary(":libexpat.a")]),
+        .target(
+            name: "CRegex", path: "Sources/Core/CRegex",
+            linkerSettings: [.linkedLibrary(":libre2.a"), .linkedLibrary("stdc++")]),
+        .target(name: "Patterns", dependencies: ["CRegex"], path: "Sources/Core/Patterns", swiftSettings: swift),
         .target(
             name: "Telemetry",
             dependencies: ["JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
@@ -49,14 +58,17 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Adapters/OutboundHTTPClient", swiftSettings: swift),
         .target(
-            name: "Authentication", dependencies: [.product(name: "Crypto", package: "swift-crypto")],
-            path: "Sources/Services/Authentication", swiftSettings: swift),
+            name: "Authentication",
+            dependencies: [
+                "Vocabulary", "JSONTree", "Outbound", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "JWTKit", package: "jwt-kit"),
+            ], path: "Sources/Services/Authentication", swiftSettings: swift),
         .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
         .target(
             name: "Workflows",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Outbound", "Telemetry",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Vocabulary", "JSONTree", "JSONLogic", "Patterns", "XMLCoding", "Outbound", "Telemetry",
+                "Authentication", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Mustache", package: "swift-mustache"),
             ],
             path: "Sources/Services/Workflows",
@@ -76,9 +88,9 @@ let package = Package(
         .target(
             name: "Channels",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Connectors", "Workflows",
-                "Traces",
-                "Definitions",
+                "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Authentication",
+                "Connectors",
+                "Workflows", "Traces", "Definitions",
             ], path: "Sources/Services/Channels", swiftSettings: swift),
         .target(
             name: "Schedules",
@@ -129,7 +141,7 @@ let package = Package(
             name: "Assembly",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
-                "OutboundSQLite", "Connectors", "Schedules", "SpanExport",
+                "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
@@ -144,7 +156,7 @@ let package = Package(
         .target(
             name: "Cases",
             dependencies: [
-                "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
+                "Authentication", "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
                 "Storage", "Telemetry", "Vocabulary", "Workflows",
             ], path: "Sources/Server/Cases", swiftSettings: swift),
         .executableTarget(
@@ -160,11 +172,22 @@ let package = Package(
             path: "Benchmarks/LogicBenchmark"),
         .executableTarget(
             name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
+        .target(
+            name: "TokenForging",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+            ], path: "Tests/Support/TokenForging"),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
         .testTarget(
             name: "VocabularyTests", dependencies: ["Seeds", "Vocabulary"], path: "Tests/Core/VocabularyTests"),
         .testTarget(
             name: "JSONTreeTests", dependencies: ["JSONTree", "Seeds", "Vocabulary"], path: "Tests/Core/JSONTreeTests"),
+        .testTarget(
+            name: "XMLCodingTests", dependencies: ["JSONTree", "Seeds", "XMLCoding"],
+            path: "Tests/Core/XMLCodingTests"),
+        .testTarget(
+            name: "PatternsTests", dependencies: ["Patterns", "Seeds"], path: "Tests/Core/PatternsTests"),
         .testTarget(
             name: "TelemetryTests",
             dependencies: ["Telemetry", "JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
@@ -175,14 +198,17 @@ let package = Package(
             name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree", "Seeds"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),
         .testTarget(
-            name: "WorkflowsTests", dependencies: ["JSONTree", "Vocabulary", "Workflows"],
+            name: "WorkflowsTests", dependencies: ["JSONTree", "Seeds", "TokenForging", "Vocabulary", "Workflows"],
             path: "Tests/Services/WorkflowsTests", exclude: ["Fixtures"]),
         .testTarget(
             name: "AuthenticationTests",
-            dependencies: ["Authentication", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "Authentication", "JSONTree", "Outbound", "Seeds", "TokenForging", "Vocabulary",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             path: "Tests/Services/AuthenticationTests"),
         .testTarget(
-            name: "ConnectorsTests", dependencies: ["Connectors", "Outbound", "Seeds"],
+            name: "ConnectorsTests", dependencies: ["Connectors", "JSONTree", "Outbound", "Seeds", "Vocabulary"],
             path: "Tests/Services/ConnectorsTests"),
         .testTarget(name: "OutboundTests", dependencies: ["Outbound"], path: "Tests/Ports/OutboundTests"),
         .testTarget(
@@ -231,7 +257,8 @@ let package = Package(
             name: "StorageSQLiteTests",
             dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
             path: "Tests/Adapters/StorageSQLiteTests"),
-        .testTarget(name: "ScenarioTests", dependencies: ["Seeds"], path: "Tests/EndToEnd/ScenarioTests"),
+        .testTarget(
+            name: "ScenarioTests", dependencies: ["Seeds", "TokenForging"], path: "Tests/EndToEnd/ScenarioTests"),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6], cxxLanguageStandard: .cxx17
 )

@@ -57,6 +57,7 @@ private struct RecordingOutbound: OutboundHTTP {
     let recorder: CallRecorder
 
     func send(_ request: OutboundRequest) async throws(OutboundFailure) -> OutboundReply {
+        guard !request.asksForCredentials else { return try await real.send(request) }
         do throws(OutboundFailure) {
             let reply = try await real.send(request)
             recorder.keep(request, .success(reply))

@@ -75,6 +75,15 @@ package enum Catalogue {
         name: "weir_access_log_dropped_total", help: "Access log lines that nobody took in time.", kind: .counter)
     package static let spans = Metric(
         name: "weir_otlp_spans_total", help: "Spans for the collector by what became of them.", kind: .counter)
+    package static let callerRejections = Metric(
+        name: "weir_auth_rejections_total",
+        help: "Callers a channel refused, by what was wrong; callers themselves are told one thing for all.",
+        kind: .counter)
+    package static let keySetFetches = Metric(
+        name: "weir_jwks_fetches_total", help: "Fetches of issuers' keys by outcome.", kind: .counter)
+    package static let tokenRequests = Metric(
+        name: "weir_oauth_token_requests_total", help: "Access tokens asked for by connectors, by outcome.",
+        kind: .counter)
     package static let errors = Metric(
         name: "weir_errors_total", help: "Problems told to callers, by code.", kind: .counter)
 
@@ -96,7 +105,8 @@ package enum Catalogue {
         buildInfo, httpRequests, httpRequestDuration, messages, messageDuration, rateLimitRejections,
         backpressureRejections, engineReloads, engineReloadDuration, activeWorkflows, traceQueueDepth, traceQueueBytes,
         traceWorkersActive, traceWorkers, traceQueueRejected, traceBatchSize, tracePersistenceFailures, traceRetries,
-        connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, httpConnections,
+        connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, callerRejections,
+        keySetFetches, tokenRequests, httpConnections,
         httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, spans,
         errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile,
     ]

@@ -14,6 +14,8 @@ package struct OutboundRequest: Sendable, Equatable {
     /// Who asks, and for what below its URL, in words that hold no credentials: for recordings.
     package var connector: String
     package var path: String
+    /// Whether it asks for a credential: such a reply is kept nowhere.
+    package var asksForCredentials = false
 
     package init(
         method: String, url: String, headers: [(name: String, value: String)] = [], body: [UInt8] = [],

@@ -51,7 +51,7 @@ final class Engine: EngineControl {
         defer { duration.observe(seconds: Double(Stopwatch.nanoseconds() - began) / 1e9) }
         do throws(Problem) {
             let book = try await desk.book()
-            let built = builder.build(book.snapshot, previous: state.current)
+            let built = await builder.build(book.snapshot, previous: state.current)
             // A slower reload of an older generation must not undo a newer one.
             state.swap(for: built) { $0.generation <= built.generation }
             alarm.ring()  // schedules may have changed

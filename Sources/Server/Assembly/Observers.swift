@@ -1,3 +1,4 @@
+import Authentication
 import HTTPServing
 import Logging
 import Schedules
@@ -50,6 +51,16 @@ enum Observers {
             case .broken(let failure):
                 logger.error("the trace queue cannot read the database", metadata: ["reason": "\(failure)"])
             }
+        }
+    }
+
+    static func keySets(_ registry: MetricRegistry, _ logger: Logger) -> RemoteKeySets.Observer {
+        let fetched = registry.counter(Catalogue.keySetFetches, labels: [("outcome", "ok")])
+        let failed = registry.counter(Catalogue.keySetFetches, labels: [("outcome", "error")])
+        return { url, fault in
+            guard let fault else { return fetched.increment() }
+            failed.increment()
+            logger.warning("an issuer's keys cannot be fetched", metadata: ["url": "\(url)", "reason": "\(fault)"])
         }
     }
 

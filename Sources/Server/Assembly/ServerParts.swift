@@ -1,4 +1,5 @@
 import AdminAPI
+import Authentication
 import Channels
 import Configuring
 import Connectors
@@ -94,7 +95,11 @@ struct ServerParts: Sendable {
         let builder = SnapshotBuilder(
             functions: functions, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
-            connectors: connectors, runsSchedules: settings.cronEnabled)
+            connectors: connectors,
+            keySets: RemoteKeySets(
+                outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs,
+                observe: Observers.keySets(registry, logger)),
+            runsSchedules: settings.cronEnabled)
         let memories = ReplyMemories()
         engine = Engine(
             desk: desk, builder: builder, state: state, queue: queue, registry: registry,

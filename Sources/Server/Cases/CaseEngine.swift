@@ -1,3 +1,4 @@
+import Authentication
 import Channels
 import Connectors
 import Definitions
@@ -62,8 +63,9 @@ struct CaseEngine: Sendable {
             functions: .builtIn, registry: registry,
             connectors: ConnectorSet.Builder(
                 secrets: secrets, outbound: outbound, databases: databases,
-                breaker: .init(isEnabled: true, threshold: 5, recovery: .seconds(30)), registry: registry))
-        let snapshot = builder.build(
+                breaker: .init(isEnabled: true, threshold: 5, recovery: .seconds(30)), registry: registry),
+            keySets: RemoteKeySets(outbound: outbound, allowsPrivateAddresses: false))
+        let snapshot = await builder.build(
             DefinitionSnapshot(generation: 1, records: records(for: given)), previous: .empty)
         if let issue = snapshot.quarantined.values.first { throw .input("\(issue.channel): \(issue.message)") }
         if let fault = snapshot.connectors.faults.min(by: { $0.key < $1.key }) {

@@ -184,5 +184,8 @@ struct SettingKey: Sendable {
         .init(
             "cron.retention_count", .number(\.cronRetentionCount, 0...1_000_000_000),
             "How many occurrences are kept; 0 for all."),
+        .init(
+            "jwt.allow_private_jwks_urls", .flag(\.allowPrivateJWKSURLs),
+            "Fetch issuers' keys from private addresses too."),
     ]
 }

@@ -88,6 +88,7 @@ package struct Settings: Sendable, Equatable {
     package var cronMaxCatchUp = 100
     package var cronRetentionDays = 30
     package var cronRetentionCount = 100_000
+    package var allowPrivateJWKSURLs = false
 
     package init() {}
 }

@@ -20,7 +20,11 @@ struct DataPlane: Sendable {
     /// How many tasks a run may execute before it leaves the event loop to others.
     static let stepsOnLoop = 512
 
-    func handle(_ request: HTTPRequest, path: Substring, reply: HTTPReplyHandle, loop: LoopState) {
+    /// - Parameter resumed: how far the request came before it had to wait for what its authentication needs.
+    func handle(
+        _ request: HTTPRequest, path: Substring, reply: HTTPReplyHandle, loop: LoopState,
+        resumed: OutsideCall.Resumed? = nil
+    ) {
         let requestID = reply.requestID
         let (name, isAsync) = Self.splitAsync(path)
         let snapshot = loop.snapshot(of: services.state)
@@ -47,15 +51,37 @@ struct DataPlane: Sendable {
         let arena = loop.borrowArena()
         do throws(Refusal) {
             let intake = try take(
-                request, channel: channel, parameters: parameters, arena: arena, requestID: requestID)
+                request, channel: channel, parameters: parameters, arena: arena, requestID: requestID,
+                resumed: resumed)
             if isAsync {
                 try accept(intake, reply: reply, loop: loop)
             } else {
                 try answer(intake, reply: reply, snapshot: snapshot, loop: loop)
             }
         } catch {
-            reply.send(Replies.refusal(error, requestID: requestID))
             loop.giveBack(arena)
+            if let remedy = error.remedy, resumed == nil {
+                let next = OutsideCall.Resumed(rate: error.rate)
+                if wait(for: remedy, request, path: path, reply: reply, loop: loop, then: next) { return }
+            }
+            reply.send(Replies.refusal(error, requestID: requestID))
+        }
+    }
+
+    /// Takes the request up again when what it needs is there.
+    ///
+    /// - Returns: whether there is room to wait.
+    private func wait(
+        for remedy: @escaping @Sendable () async -> Void, _ request: HTTPRequest, path: Substring,
+        reply: HTTPReplyHandle, loop: LoopState, then next: OutsideCall.Resumed
+    ) -> Bool {
+        let kept = NIOLoopBound((request: request.kept(), loop: loop), eventLoop: reply.eventLoop)
+        let path = String(path)
+        return services.background.start(on: reply.eventLoop) {
+            await remedy()
+            reply.eventLoop.execute {
+                handle(kept.value.request, path: path[...], reply: reply, loop: kept.value.loop, resumed: next)
+            }
         }
     }
 
@@ -147,10 +173,12 @@ struct DataPlane: Sendable {
     /// Reads and checks everything that comes before the permit: body, metadata, the platform's and the channel's gates.
     private func take(
         _ request: HTTPRequest, channel: ServedChannel, parameters: [(name: String, value: String)], arena: JSONArena,
-        requestID: String
+        requestID: String, resumed: OutsideCall.Resumed?
     ) throws(Refusal) -> Intake {
         let client = services.clientAddress.client(of: request)
-        if let refusal = services.platformLimits.check(.data, client: client, at: request.receivedAt) { throw refusal }
+        if resumed == nil, let refusal = services.platformLimits.check(.data, client: client, at: request.receivedAt) {
+            throw refusal
+        }
         let body: RequestBody
         do throws(Problem) {
             body = try RequestBody.read(
@@ -163,18 +191,19 @@ struct DataPlane: Sendable {
         let metadata = RequestMetadata.make(
             for: request, channel: channel.name, parameters: parameters, supplied: body.metadata, headers: headers,
             in: arena)
-        let usesKey = channel.definition.config.rateLimit?.keyLogic != nil
-        let input = AdmissionInput(
+        let config = channel.definition.config
+        let usesKey = config.rateLimit?.keyLogic != nil || config.principalRateLimit != nil
+        var input = AdmissionInput(
             client: client,
             headers: usesKey ? RequestMetadata.headers(of: request, masksCredentials: false, in: arena) : headers,
             payload: body.payload, metadata: metadata, arena: arena, nanoseconds: request.receivedAt)
         let rate =
             channel.looksAtCallers
-            ? try check(channel, input, request) : try channel.check(input)
+            ? try check(channel, &input, request, resumed) : try channel.check(&input)
         // A masked header would put everybody into one bucket; its value is hashed and not kept.
         let sticky = services.stickyHeader.isEmpty ? nil : request.headerValue(services.stickyHeader)
         return Intake(
-            channel: channel, payload: body.payload, metadata: metadata, arena: arena, requestID: requestID,
+            channel: channel, payload: body.payload, metadata: input.metadata, arena: arena, requestID: requestID,
             receivedAt: request.receivedAt, rate: rate, stickyBucket: sticky.map { ServedChannel.bucket(of: $0) },
             traceparent: RequestMetadata.traceparent(in: headers),
             idempotencyKey: channel.definition.config.deduplication.flatMap {
@@ -183,17 +212,26 @@ struct DataPlane: Sendable {
     }
 
     private func check(
-        _ channel: ServedChannel, _ input: AdmissionInput, _ request: HTTPRequest
+        _ channel: ServedChannel, _ input: inout AdmissionInput, _ request: HTTPRequest,
+        _ resumed: OutsideCall.Resumed?
     ) throws(Refusal) -> RateDecision? {
+        let now = Stopwatch.nanoseconds()
         let outcome = request.body.withUnsafeReadableBytes { bytes -> Result<RateDecision?, Refusal> in
             let evidence = CallerEvidence(
                 header: { request.headerValue($0) }, body: bytes,
-                unixSeconds: services.clock.now().microseconds / 1_000_000)
-            do throws(Refusal) { return .success(try channel.check(input, evidence: evidence)) } catch {
+                unixSeconds: services.clock.now().microseconds / 1_000_000, nanoseconds: now, arena: input.arena,
+                mayWait: resumed == nil)
+            let outside = OutsideCall(evidence: evidence, resumed: resumed)
+            do throws(Refusal) { return .success(try channel.check(&input, outside: outside)) } catch {
                 return .failure(error)
             }
         }
-        return try outcome.get()
+        let rate = try outcome.get()
+        if let check = channel.callerCheck, check.hasUpkeep, let work = check.upkeep(at: now) {
+            // Where there is no room, the next request asks again.
+            _ = services.background.start(work)
+        }
+        return rate
     }
 
     private static func splitAsync(_ path: Substring) -> (name: String, isAsync: Bool) {

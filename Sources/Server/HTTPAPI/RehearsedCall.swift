@@ -75,11 +75,10 @@ package struct RehearsedCall {
         let metadata = RequestMetadata.make(
             for: request, channel: channel.name, parameters: parameters, supplied: body.metadata, headers: headers,
             in: arena)
-        let rate = try channel.check(
-            AdmissionInput(
-                client: request.peer,
-                headers: RequestMetadata.headers(of: request, masksCredentials: false, in: arena),
-                payload: body.payload, metadata: metadata, arena: arena, nanoseconds: request.receivedAt))
+        var input = AdmissionInput(
+            client: request.peer, headers: RequestMetadata.headers(of: request, masksCredentials: false, in: arena),
+            payload: body.payload, metadata: metadata, arena: arena, nanoseconds: request.receivedAt)
+        let rate = try channel.check(&input)
         let id = rehearsal.makeIdentifier()
         let run = try ChannelRun(
             channel: channel, workflow: channel.workflow(bucket: 0), payload: body.payload, metadata: metadata,

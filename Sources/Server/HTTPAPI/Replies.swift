@@ -27,7 +27,9 @@ enum Replies {
     }
 
     static func refusal(_ refusal: Refusal, requestID: String) -> HTTPResponse {
-        problem(refusal.problem, requestID: requestID, headers: refusal.rate.map(rateHeaders) ?? [])
+        var headers = refusal.rate.map(rateHeaders) ?? []
+        if let challenge = refusal.challenge { headers.append(("www-authenticate", challenge)) }
+        return problem(refusal.problem, requestID: requestID, headers: headers)
     }
 
     /// `RateLimit-*` as in the IETF draft "RateLimit header fields for HTTP", version 05: whole numbers, seconds.

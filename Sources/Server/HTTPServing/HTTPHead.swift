@@ -47,4 +47,14 @@ final class HTTPHead {
         isGzipped = false
         requestID = nil
     }
+
+    /// The same head, for a request that has to wait while its connection reads on.
+    func copy() -> HTTPHead {
+        let copy = HTTPHead()
+        (copy.buffer, copy.method, copy.methodName, copy.path, copy.query) = (buffer, method, methodName, path, query)
+        (copy.names, copy.values, copy.framing, copy.keepsAlive) = (names, values, framing, keepsAlive)
+        (copy.isHTTP10, copy.expectsContinue, copy.acceptsGzip, copy.isGzipped, copy.requestID) =
+            (isHTTP10, expectsContinue, acceptsGzip, isGzipped, requestID)
+        return copy
+    }
 }

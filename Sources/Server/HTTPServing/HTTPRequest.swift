@@ -2,7 +2,7 @@ package import NIOCore
 package import Vocabulary
 
 /// One request, while it is being handed over: the head's bytes stay where they were read, so nothing here may be kept
-/// after ``HTTPHandling/handle(_:reply:)`` returns, except `body`.
+/// after ``HTTPHandling/handle(_:reply:)`` returns, except `body` and what ``kept()`` gives.
 package struct HTTPRequest {
     let head: HTTPHead
     package let body: ByteBuffer
@@ -32,6 +32,11 @@ package struct HTTPRequest {
         }
         if let read { throw read }
         self.init(head: head, body: ByteBuffer(bytes: body), receivedAt: Stopwatch.nanoseconds(), peer: "127.0.0.1")
+    }
+
+    /// A copy that may be kept.
+    package func kept() -> HTTPRequest {
+        HTTPRequest(head: head.copy(), body: body, receivedAt: receivedAt, peer: peer)
     }
 
     package var method: HTTPMethod { head.method }

@@ -3,6 +3,8 @@ import Crypto
 /// API keys in a header.
 package struct KeyCheck: CallerChecking {
     private let hashes: [[UInt8]]
+    /// `key-` and 16 hex digits of the SHA-256 of the key's SHA-256: names a key in traces and rules, and tells nothing of it.
+    private let names: [String]
     private let header: String
     private let scheme: String
 
@@ -11,6 +13,7 @@ package struct KeyCheck: CallerChecking {
     ///   - scheme: what stands before the key, such as `Bearer`; empty for nothing.
     package init(keys: [String], header: String, scheme: String) {
         hashes = keys.map(Self.hash)
+        names = hashes.map(Self.name)
         self.header = header.lowercased()
         self.scheme = scheme
     }
@@ -20,13 +23,34 @@ package struct KeyCheck: CallerChecking {
         return Array(SHA256.hash(data: Array(key.utf8)))
     }
 
-    package func accepts(_ evidence: CallerEvidence) -> Bool {
-        guard var given = evidence.header(header) else { return false }
+    private static func name(_ hash: [UInt8]) -> String {
+        "key-"
+            + SHA256.hash(data: hash).prefix(8).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    package func judge(_ evidence: CallerEvidence) -> CallerVerdict {
+        guard var given = evidence.header(header) else { return .refused(.missing) }
         if !scheme.isEmpty {
-            guard given.lowercased().hasPrefix(scheme.lowercased() + " ") else { return false }
-            given = String(given.dropFirst(scheme.count + 1).drop { $0 == " " })
+            guard let bare = CredentialScheme.strip(scheme, from: given) else { return .refused(.malformed) }
+            given = bare
         }
         let hash = Array(SHA256.hash(data: Array(given.utf8)))
-        return hashes.reduce(false) { ConstantTime.isSame($1, hash) || $0 }
+        // All are compared, so that the time tells nothing about which one fits.
+        var found: Int?
+        for place in hashes.indices where ConstantTime.isSame(hashes[place], hash) { found = place }
+        guard let found else { return .refused(.credentials) }
+        var identity = CallerIdentity(mode: "api_key")
+        identity.keyID = names[found]
+        return .accepted(identity)
+    }
+}
+
+/// `Bearer abc`: what follows the scheme, whose case does not matter (RFC 9110, section 11.1).
+enum CredentialScheme {
+    static func strip(_ scheme: String, from text: String) -> String? {
+        guard text.utf8.count > scheme.utf8.count, text.lowercased().hasPrefix(scheme.lowercased() + " ") else {
+            return nil
+        }
+        return String(text.dropFirst(scheme.count + 1).drop { $0 == " " })
     }
 }

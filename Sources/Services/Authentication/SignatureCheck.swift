@@ -102,10 +102,9 @@ package struct SignatureCheck: CallerChecking {
         }
     }
 
-    package func accepts(_ evidence: CallerEvidence) -> Bool {
-        guard let given = evidence.header(header), isFresh(evidence), let message = fill(message, evidence) else {
-            return false
-        }
+    package func judge(_ evidence: CallerEvidence) -> CallerVerdict {
+        guard let given = evidence.header(header) else { return .refused(.missing) }
+        guard isFresh(evidence), let message = fill(message, evidence) else { return .refused(.credentials) }
         let candidates = (key.isEmpty ? [given] : Self.values(of: key, in: given)).compactMap { text -> [UInt8]? in
             guard text.hasPrefix(prefix) else { return nil }
             return encoding.decode(String(text.dropFirst(prefix.count)))
@@ -116,7 +115,7 @@ package struct SignatureCheck: CallerChecking {
             let expected = code(message, secret)
             for candidate in candidates { isSigned = ConstantTime.isSame(expected, candidate) || isSigned }
         }
-        return isSigned
+        return isSigned ? .accepted(CallerIdentity(mode: "hmac")) : .refused(.credentials)
     }
 
     private func isFresh(_ evidence: CallerEvidence) -> Bool {

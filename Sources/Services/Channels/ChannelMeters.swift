@@ -1,3 +1,4 @@
+import Authentication
 package import Telemetry
 
 /// The counters of one channel, looked up once when it is loaded.
@@ -7,9 +8,12 @@ package struct ChannelMeters: Sendable {
     package let timedOut: Counter
     package let rateLimited: Counter
     package let shed: Counter
+    /// Made only for channels that know their callers.
+    let refusedCallers: [CallerRefusal: Counter]
+    let refusedByRule: Counter
     package let duration: Histogram
 
-    package init(channel: String, registry: MetricRegistry) {
+    package init(channel: String, knowsCallers: Bool, registry: MetricRegistry) {
         func messages(_ status: String) -> Counter {
             registry.counter(Catalogue.messages, labels: [("channel", channel), ("status", status)])
         }
@@ -17,6 +21,13 @@ package struct ChannelMeters: Sendable {
         failed = messages("error")
         timedOut = messages("timeout")
         rateLimited = registry.counter(Catalogue.rateLimitRejections, labels: [("scope", "channel:" + channel)])
+        func refused(_ reason: String) -> Counter {
+            registry.counter(Catalogue.callerRejections, labels: [("channel", channel), ("reason", reason)])
+        }
+        refusedCallers =
+            knowsCallers
+            ? Dictionary(uniqueKeysWithValues: CallerRefusal.allCases.map { ($0, refused($0.rawValue)) }) : [:]
+        refusedByRule = knowsCallers ? refused("authorization") : Counter()
         shed = registry.counter(Catalogue.backpressureRejections, labels: [("channel", channel)])
         duration = registry.histogram(Catalogue.messageDuration, labels: [("channel", channel)])
     }

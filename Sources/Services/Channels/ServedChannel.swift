@@ -1,4 +1,5 @@
 package import Admission
+package import Authentication
 package import Definitions
 import JSONLogic
 import JSONTree
@@ -17,6 +18,8 @@ package final class ServedChannel: Sendable {
     /// Compiled versions with their share in percent, newest first; the shares add up to 100.
     package let workflows: [(workflow: CompiledWorkflow, percentage: Int)]
     package let rateLimiter: RateLimiter?
+    let principalLimiter: RateLimiter?
+    package let callerCheck: (any CallerChecking)?
     package let concurrency: ConcurrencyLimiter?
     package let meters: ChannelMeters
     /// The versions a request may meet: part of the key of what is remembered of them.
@@ -27,8 +30,9 @@ package final class ServedChannel: Sendable {
     package init(
         id: String, version: Int, activatedAt: Timestamp, definition: ChannelDefinition,
         workflows: [(workflow: CompiledWorkflow, percentage: Int)],
-        previous: ServedChannel?, meters: ChannelMeters
+        callerCheck: (any CallerChecking)?, previous: ServedChannel?, meters: ChannelMeters
     ) {
+        self.callerCheck = callerCheck
         self.id = id
         self.activatedAt = activatedAt
         self.definition = definition
@@ -39,16 +43,20 @@ package final class ServedChannel: Sendable {
         methods = definition.methods
         routePattern = definition.routePattern
         priority = definition.priority
-        rateLimiter = Self.limiter(definition, previous)
+        rateLimiter = Self.limiter(
+            definition.config.rateLimit, previous?.definition.config.rateLimit, previous?.rateLimiter)
+        principalLimiter = Self.limiter(
+            definition.config.principalRateLimit, previous?.definition.config.principalRateLimit,
+            previous?.principalLimiter)
         concurrency = Self.concurrency(definition, previous)
     }
 
     /// A limiter whose numbers did not change keeps its buckets over a reload.
-    private static func limiter(_ definition: ChannelDefinition, _ previous: ServedChannel?) -> RateLimiter? {
-        guard let wanted = definition.config.rateLimit else { return nil }
-        if let old = previous?.definition.config.rateLimit, let limiter = previous?.rateLimiter,
-            old.requestsPerSecond == wanted.requestsPerSecond, old.burst == wanted.burst
-        {
+    private static func limiter(
+        _ wanted: ChannelConfig.RateLimit?, _ old: ChannelConfig.RateLimit?, _ limiter: RateLimiter?
+    ) -> RateLimiter? {
+        guard let wanted else { return nil }
+        if let old, let limiter, old.requestsPerSecond == wanted.requestsPerSecond, old.burst == wanted.burst {
             return limiter
         }
         return RateLimiter(requestsPerSecond: Double(wanted.requestsPerSecond), burst: wanted.burst)

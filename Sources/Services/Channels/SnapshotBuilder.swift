@@ -1,3 +1,4 @@
+package import Authentication
 package import Connectors
 import Definitions
 import JSONTree
@@ -17,12 +18,15 @@ package struct SnapshotBuilder: Sendable {
     private let connectors: ConnectorSet.Builder
     /// Whether this instance may run schedules; where it may not, their channels are quarantined and never silently idle.
     private let runsSchedules: Bool
+    private let keySets: RemoteKeySets
 
     package init(
         functions: FunctionCatalogue, registry: MetricRegistry, include: [String] = [], exclude: [String] = [],
-        maxLoopIterations: Int = 10_000, connectors: ConnectorSet.Builder, runsSchedules: Bool = true
+        maxLoopIterations: Int = 10_000, connectors: ConnectorSet.Builder, keySets: RemoteKeySets,
+        runsSchedules: Bool = true
     ) {
         self.runsSchedules = runsSchedules
+        self.keySets = keySets
         self.connectors = connectors
         self.maxLoopIterations = maxLoopIterations
         self.functions = functions
@@ -31,15 +35,15 @@ package struct SnapshotBuilder: Sendable {
         self.exclude = exclude
     }
 
-    package func build(_ stored: DefinitionSnapshot, previous: ServingSnapshot) -> ServingSnapshot {
+    package func build(_ stored: DefinitionSnapshot, previous: ServingSnapshot) async -> ServingSnapshot {
         let active = stored.records.filter { $0.status == .active }
         let workflows = Dictionary(grouping: active.filter { $0.kind == .workflow }, by: \.id)
         var compiled: [String: Result<[(workflow: CompiledWorkflow, percentage: Int)], Problem>] = [:]
         var served: [ServedChannel] = []
         var quarantined: [LoadIssue] = []
         for record in active where record.kind == .channel {
-            do {
-                if let channel = try channel(record, workflows, &compiled, previous) { served.append(channel) }
+            do throws(LoadIssue) {
+                if let channel = try await channel(record, workflows, &compiled, previous) { served.append(channel) }
             } catch {
                 quarantined.append(error)
             }
@@ -53,7 +57,7 @@ package struct SnapshotBuilder: Sendable {
         _ record: DefinitionRecord, _ workflows: [String: [DefinitionRecord]],
         _ compiled: inout [String: Result<[(workflow: CompiledWorkflow, percentage: Int)], Problem>],
         _ previous: ServingSnapshot
-    ) throws(LoadIssue) -> ServedChannel? {
+    ) async throws(LoadIssue) -> ServedChannel? {
         var issue = LoadIssue(
             channel: record.id, channelID: record.id, workflowID: "", routePattern: nil, message: "")
         guard let body = try? OwnedJSON(parsing: record.body) else {
@@ -91,11 +95,24 @@ package struct SnapshotBuilder: Sendable {
                 issue.message = "Its workflow `\(id)` has no active version."
                 throw issue
             }
+            let check: (any CallerChecking)?
+            do { check = try await callerCheck(definition.config) } catch {
+                issue.message = "config.auth: a key cannot be used."
+                throw issue
+            }
             return ServedChannel(
                 id: record.id, version: record.version, activatedAt: record.updatedAt, definition: definition,
                 workflows: versions,
-                previous: previous.channels[definition.name],
-                meters: ChannelMeters(channel: definition.name, registry: registry))
+                callerCheck: check, previous: previous.channels[definition.name],
+                meters: ChannelMeters(channel: definition.name, knowsCallers: check != nil, registry: registry))
+        }
+    }
+
+    private func callerCheck(_ config: ChannelConfig) async throws -> (any CallerChecking)? {
+        switch config.authentication {
+        case .check(let check): check
+        case .tokens(let rules): try await TokenCheck(rules, keySets: keySets)
+        case nil: nil
         }
     }
 

@@ -10,7 +10,7 @@ enum CallSpans {
     ///   - resends: attempts before this one.
     static func http(
         _ call: ConnectorCall, in place: SpanPlace, id: UInt64, url: String, start: UInt64, resends: Int,
-        outcome: Result<OutboundReply, OutboundFailure>
+        outcome: Result<OutboundReply, CallFault>
     ) {
         let (address, port, shown) = target(url, path: call.path)
         var attributes: [Span.Attribute] = [
@@ -27,7 +27,7 @@ enum CallSpans {
                 failure = "answered \(reply.status)"
             }
         case .failure(let error):
-            let type = kind(error)
+            let type = error.kind
             attributes.append(.init("error.type", type))
             failure = type
         }
@@ -35,17 +35,6 @@ enum CallSpans {
             Span(
                 call.method, .client, id: id, parent: place.parent, start: start, end: Stopwatch.nanoseconds(),
                 attributes: attributes, failure: failure))
-    }
-
-    private static func kind(_ failure: OutboundFailure) -> String {
-        switch failure {
-        case .timedOut: "timeout"
-        case .unreachable: "unreachable"
-        case .refusedAddress: "refused_address"
-        case .tooLarge: "too_large"
-        case .malformed: "malformed"
-        case .notRecorded: "not_recorded"
-        }
     }
 
     private static func target(_ url: String, path: String) -> (address: String, port: Int, shown: String) {

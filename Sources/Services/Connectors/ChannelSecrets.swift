@@ -4,7 +4,7 @@ import Vocabulary
 /// The secrets in a channel's definition: the keys and signing secrets under `config.auth`, treated like a connector's.
 extension ConnectorSecrets {
     /// Fields of `config.auth` that hold secrets.
-    private static let fields = ["keys", "secret", "secrets"]
+    private static let fields = ["keys", "secret", "secrets", "jwt_keys"]
 
     private static func rewritten(
         _ body: JSONValue, in arena: JSONArena,

@@ -5,7 +5,7 @@ package import Vocabulary
 /// What becomes of the texts in a connector's config: sealed when it is stored, masked when it is shown, opened when it is
 /// used. Only what is on the list of readable fields is readable; everything else counts as a secret.
 package struct ConnectorSecrets: Sendable {
-    package static let mask = "******"
+    package static let mask = SecretForm.mask
 
     private let box: SecretBox
     private let environment: @Sendable (String) -> String?
@@ -26,22 +26,20 @@ package struct ConnectorSecrets: Sendable {
     /// Paths below `config`; `*` stands for one name.
     private static let readable: [[String]] = [
         ["type"], ["url"], ["method"], ["operations", "methods"], ["auth", "type"], ["auth", "username"],
-        ["auth", "header"],
-        ["backend"], ["driver"],
+        ["auth", "header"], ["auth", "grant"], ["auth", "token_url"], ["auth", "client_id"], ["auth", "client_auth"],
+        ["auth", "scopes"], ["auth", "audience"], ["auth", "resource"],
+        ["backend"], ["driver"], ["jwt_keys", "algorithm"], ["jwt_keys", "kid"], ["jwt_keys", "key_encoding"],
     ]
 
     private static func isReadable(_ path: [String]) -> Bool {
         readable.contains(path.filter { !$0.allSatisfy(\.isNumber) })
     }
 
-    /// A reference says where a secret is; it is none itself.
-    static func isReference(_ text: String) -> Bool { text.hasPrefix("env://") || text.hasPrefix("file://") }
-
     /// For reading: secrets as `******`, a password inside a URL too.
     package static func masked(_ config: JSONValue, in arena: JSONArena) -> JSONValue {
         transform(config, [], in: arena) { path, text in
-            if isReference(text) { return text }
-            if path == ["url"] { return withoutPassword(text) }
+            if SecretForm.isReference(text) { return text }
+            if path == ["url"] || path == ["auth", "token_url"] { return withoutPassword(text) }
             return isReadable(path) ? text : mask
         }
     }
@@ -55,7 +53,7 @@ package struct ConnectorSecrets: Sendable {
     ) throws(Problem) -> JSONValue {
         var missing: [String] = []
         let result = Self.transform(config, [], in: arena) { path, text in
-            guard !Self.isReference(text), !Self.isReadable(path), !SecretBox.isSealed(text) else { return text }
+            guard !SecretForm.isReference(text), !Self.isReadable(path), !SecretBox.isSealed(text) else { return text }
             var place = stored
             for name in path {
                 place = place.flatMap { value in

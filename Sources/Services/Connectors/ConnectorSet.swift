@@ -104,7 +104,7 @@ package final class ConnectorSet: Sendable {
             let arena = JSONArena()
             let body = try secrets.opened(stored.value, in: arena)
             let (definition, details) = ConnectorDefinition.parse(body)
-            if case .http(let config) = definition?.settings, ConnectorSecrets.isReference(config.url) {
+            if case .http(let config) = definition?.settings, SecretForm.isReference(config.url) {
                 throw ConnectorFault(stage: "endpoint", message: "config.url: what it refers to is a reference again.")
             }
             guard let definition else {
@@ -124,7 +124,7 @@ package final class ConnectorSet: Sendable {
                     .http(
                         HTTPConnector(
                             name: name, contentHash: hash, config: config, outbound: outbound, breakers: breakers,
-                            meters: meters))
+                            meters: meters, tokens: tokens(config, name, previous)))
                 )
             case .database(let config):
                 if let known, case .database = known { return (name, known) }
@@ -145,6 +145,21 @@ package final class ConnectorSet: Sendable {
                 if let known, case .cache = known { return (name, known) }
                 return (name, .cache(CacheConnector(name: name, contentHash: hash, config: config)))
             }
+        }
+
+        /// Tokens are kept over a reload while what they are asked for with is the same, secrets included.
+        private func tokens(
+            _ config: HTTPConnectorConfig, _ name: String, _ previous: ConnectorSet
+        ) -> OAuth2TokenSource? {
+            guard case .oauth2(let grant) = config.authentication else { return nil }
+            if case .http(let known) = previous.connectors[name], let tokens = known.tokens, tokens.grant == grant,
+                tokens.allowsPrivateAddresses == config.allowsPrivateAddresses
+            {
+                return tokens
+            }
+            return OAuth2TokenSource(
+                grant, outbound: outbound, allowsPrivateAddresses: config.allowsPrivateAddresses,
+                meters: OAuth2Meters(connector: name, registry: registry))
         }
     }
 

@@ -12,11 +12,14 @@ package final class HTTPConnector: Sendable {
     private let outbound: any OutboundHTTP
     private let meters: ConnectorMeters
     private let ownHeaders: [(name: String, value: String)]
+    /// Where its access tokens come from.
+    let tokens: OAuth2TokenSource?
 
     init(
         name: String, contentHash: String, config: HTTPConnectorConfig, outbound: any OutboundHTTP,
-        breakers: BreakerBoard, meters: ConnectorMeters
+        breakers: BreakerBoard, meters: ConnectorMeters, tokens: OAuth2TokenSource? = nil
     ) {
+        self.tokens = tokens
         self.name = name
         self.contentHash = contentHash
         self.config = config
@@ -62,7 +65,7 @@ package final class HTTPConnector: Sendable {
                 let isPassing = CallRetry.isPassing(status: reply.status)
                 failure = (refusal(reply), isPassing, reply.header("retry-after").flatMap { Int($0) })
             case .failure(let error):
-                failure = (Self.failure(error, name), CallRetry.isPassing(error), nil)
+                failure = (Self.failure(error, name), error.isPassing, nil)
             }
             meters.failed.increment()
             note(failure.isPassing, call.channel)
@@ -109,15 +112,44 @@ package final class HTTPConnector: Sendable {
 
     private func attempt(
         _ call: ConnectorCall, span: UInt64, within timeout: Duration
-    ) async -> Result<OutboundReply, OutboundFailure> {
-        let request = OutboundRequest(
-            method: call.method, url: url(call.path), headers: headers(call, span), body: call.body ?? [],
-            timeout: timeout,
-            maxReplyBytes: config.maxReplyBytes, allowsPrivateAddresses: config.allowsPrivateAddresses,
-            connector: name, path: call.path)
-        do throws(OutboundFailure) { return .success(try await outbound.send(request)) } catch {
+    ) async -> Result<OutboundReply, CallFault> {
+        do throws(CallFault) {
+            guard let tokens else { return .success(try await send(call, span, within: timeout, token: nil)) }
+            return .success(try await send(call, span, within: timeout, tokens))
+        } catch {
             return .failure(error)
         }
+    }
+
+    /// With an access token; once more with another where the server would not have it, for then nothing was done.
+    private func send(
+        _ call: ConnectorCall, _ span: UInt64, within timeout: Duration, _ tokens: OAuth2TokenSource
+    ) async throws(CallFault) -> OutboundReply {
+        let start = Stopwatch.nanoseconds()
+        func left() throws(CallFault) -> Duration {
+            let left = timeout - .nanoseconds(Int64(Stopwatch.nanoseconds() - start))
+            guard left > .zero else { throw .outbound(.timedOut) }
+            return left
+        }
+        func token() async throws(CallFault) -> String {
+            let limit = try left()
+            do throws(OAuth2Fault) { return try await tokens.token(within: limit) } catch { throw .token(error) }
+        }
+        let first = try await token()
+        let reply = try await send(call, span, within: try left(), token: first)
+        guard reply.status == 401, tokens.drop(first) else { return reply }
+        let second = try await token()
+        return try await send(call, span, within: try left(), token: second)
+    }
+
+    private func send(
+        _ call: ConnectorCall, _ span: UInt64, within timeout: Duration, token: String?
+    ) async throws(CallFault) -> OutboundReply {
+        let request = OutboundRequest(
+            method: call.method, url: url(call.path), headers: headers(call, span, token), body: call.body ?? [],
+            timeout: timeout, maxReplyBytes: config.maxReplyBytes,
+            allowsPrivateAddresses: config.allowsPrivateAddresses, connector: name, path: call.path)
+        do throws(OutboundFailure) { return try await outbound.send(request) } catch { throw .outbound(error) }
     }
 
     private func url(_ path: String) -> String {
@@ -127,18 +159,9 @@ package final class HTTPConnector: Sendable {
         var url = rest.isEmpty ? config.url : "\(base)/\(rest)"
         for (name, value) in config.queryParameters {
             url += url.contains("?") ? "&" : "?"
-            url += Self.escaped(name) + "=" + Self.escaped(value)
+            url += FormCoding.escaped(name) + "=" + FormCoding.escaped(value)
         }
         return url
-    }
-
-    private static func escaped(_ text: String) -> String {
-        text.utf8.reduce(into: "") { result, byte in
-            switch byte {
-            case 48...57, 65...90, 97...122, 45, 46, 95, 126: result.unicodeScalars.append(Unicode.Scalar(byte))
-            default: result += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
     }
 
     /// The connector's headers and its authentication, with lower-case names: the later takes the earlier's place.
@@ -152,7 +175,7 @@ package final class HTTPConnector: Sendable {
         case .basic(let username, let password):
             put("authorization", "Basic " + Base64.text(Array("\(username):\(password)".utf8)), &all)
         case .header(let name, let value): put(name, value, &all)
-        case nil: break
+        case .oauth2, nil: break
         }
         return all
     }
@@ -166,8 +189,11 @@ package final class HTTPConnector: Sendable {
     /// What the connector sends always, the task's headers, the trace.
     ///
     /// - Parameter span: the span of this attempt; 0 where none is kept.
-    private func headers(_ call: ConnectorCall, _ span: UInt64) -> [(name: String, value: String)] {
+    private func headers(
+        _ call: ConnectorCall, _ span: UInt64, _ token: String?
+    ) -> [(name: String, value: String)] {
         var all = ownHeaders
+        if let token { Self.put("authorization", "Bearer \(token)", &all) }
         for header in call.headers { Self.put(header.name, header.value, &all) }
         all.append(("traceparent", traceparent(call, span)))
         all.append(("x-request-id", call.origin.requestID))
@@ -183,6 +209,18 @@ package final class HTTPConnector: Sendable {
         let shown = String(decoding: reply.body.prefix(Self.shownBytes), as: UTF8.self)
         let more = shown.isEmpty ? "" : ": \(shown)"
         return TaskFailure("HTTP_ERROR", "`\(name)` answered \(reply.status)\(more)")
+    }
+
+    private static func failure(_ fault: CallFault, _ name: String) -> TaskFailure {
+        switch fault {
+        case .outbound(let failure): self.failure(failure, name)
+        case .token(.refused(let reason)): TaskFailure("HTTP_ERROR", "`\(name)` gets no access token: \(reason)")
+        case .token(.unavailable(let reason)):
+            TaskFailure("IO_ERROR", "`\(name)` gets no access token now: \(reason)")
+        case .token(.notAllowed(let reason)):
+            TaskFailure("FUNCTION_ERROR", "The token URL of `\(name)` may not be called: \(reason)")
+        case .token(.timedOut): TaskFailure("TIMEOUT_ERROR_CALL", "`\(name)` got no access token in time.")
+        }
     }
 
     private static func failure(_ failure: OutboundFailure, _ name: String) -> TaskFailure {

@@ -8,6 +8,7 @@ package struct HTTPConnectorConfig: Sendable {
         case bearer(token: String)
         case basic(username: String, password: String)
         case header(name: String, value: String)
+        case oauth2(OAuth2Grant)
     }
 
     package var url: String
@@ -94,11 +95,12 @@ package struct HTTPConnectorConfig: Sendable {
         case "apikey":
             inner.checkNames(["type", "header", "key"])
             return .header(name: required("header"), value: required("key"))
+        case "oauth2": return .oauth2(OAuth2Grant.read(&inner))
         default:
             inner.report(
                 .init(
-                    inner.at("type"), .invalid, "This is no kind of authentication.", expected: "bearer, basic, apikey")
-            )
+                    inner.at("type"), .invalid, "This is no kind of authentication.",
+                    expected: "bearer, basic, apikey, oauth2"))
             return nil
         }
     }

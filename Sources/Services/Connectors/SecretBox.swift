@@ -1,10 +1,11 @@
 import Crypto
+import Vocabulary
 
 /// Keeps secrets unreadable where they are stored: AES-GCM with 256 bits, a fresh nonce each time.
 package struct SecretBox: Sendable {
     private let key: SymmetricKey
 
-    private static let prefix = "sealed:v1:"
+    private static let prefix = SecretForm.sealedPrefix
 
     /// - Parameter key: 32 bytes.
     package init?(key: [UInt8]) {

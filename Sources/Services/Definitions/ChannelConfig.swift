@@ -12,6 +12,12 @@ package struct ChannelConfig: Sendable {
         package var keyLogic: JSONLogicRule?
     }
 
+    package enum Authentication: Sendable {
+        case check(any CallerChecking)
+        /// Becomes a check where the channel is served: its keys may have to be fetched.
+        case tokens(TokenRules)
+    }
+
     package enum TraceMode: String, Sendable { case sync, batch, failures, off }
     package struct Tracing: Sendable {
         package var mode = TraceMode.batch
@@ -48,7 +54,11 @@ package struct ChannelConfig: Sendable {
     }
 
     package var rateLimit: RateLimit?
-    package var callerCheck: (any CallerChecking)?
+    /// A limit by what is known of the caller, after authentication.
+    package var principalRateLimit: RateLimit?
+    package var authentication: Authentication?
+    /// Who of those that are known may call.
+    package var authorizationLogic: JSONLogicRule?
     /// Origins that may call; empty for all.
     package var origins: [String] = []
     package var cors: CORSPolicy?
@@ -64,10 +74,10 @@ package struct ChannelConfig: Sendable {
     package var responseMode = ResponseMode.envelope
 
     /// Keys of the runtime we are compatible with that this release does not have: refused, never ignored.
-    private static let later = ["principal_rate_limit", "oauth2_login"]
+    private static let later = ["oauth2_login"]
     private static let known = [
-        "rate_limit", "timeout_ms", "validation_logic", "backpressure", "tracing", "request", "response", "auth",
-        "origin_allow_list", "cors", "deduplication", "cache",
+        "rate_limit", "principal_rate_limit", "timeout_ms", "validation_logic", "backpressure", "tracing", "request",
+        "response", "auth", "origin_allow_list", "cors", "deduplication", "cache",
     ]
 
     static func read(_ parent: inout InputReader) -> ChannelConfig {
@@ -85,10 +95,15 @@ package struct ChannelConfig: Sendable {
         reader.checkNames(known + later)
         config.timeoutMilliseconds = reader.integer("timeout_ms", in: 1...3_600_000)
         config.validationLogic = reader.logic("validation_logic")
-        if let part = reader.field("rate_limit") { config.rateLimit = rateLimit(part, &reader) }
+        if let part = reader.field("rate_limit") { config.rateLimit = rateLimit(part, "rate_limit", &reader) }
         if let part = reader.field("backpressure") { config.maxConcurrent = backpressure(part, &reader) }
         if let part = reader.field("tracing") { config.tracing = tracing(part, &reader) }
-        if let part = reader.field("auth") { config.callerCheck = ChannelGuards.auth(part, &reader) }
+        if let part = reader.field("auth") {
+            (config.authentication, config.authorizationLogic) = ChannelGuards.auth(part, &reader)
+        }
+        if let part = reader.field("principal_rate_limit") {
+            config.principalRateLimit = principalRateLimit(part, config.authentication, &reader)
+        }
         config.origins = ChannelGuards.strings("origin_allow_list", &reader)
         if let part = reader.field("cors") {
             config.cors = ChannelCORS.read(part, allowList: config.origins, &reader)
@@ -109,8 +124,10 @@ package struct ChannelConfig: Sendable {
         return config
     }
 
-    private static func rateLimit(_ value: JSONValue, _ parent: inout InputReader) -> RateLimit? {
-        var reader = InputReader(value, at: "config.rate_limit")
+    private static func rateLimit(
+        _ value: JSONValue, _ name: String, _ parent: inout InputReader
+    ) -> RateLimit? {
+        var reader = InputReader(value, at: "config.\(name)")
         defer { parent.absorb(reader) }
         // `key_headers` asks for what `key_logic` sees anyway; `on_backend_error` matters only with a shared backend.
         reader.checkNames(["requests_per_second", "burst", "key_logic", "key_headers", "on_backend_error"])
@@ -121,6 +138,20 @@ package struct ChannelConfig: Sendable {
         guard let rate = reader.integer("requests_per_second", in: 1...10_000_000) else { return nil }
         let burst = reader.integer("burst", in: 1...10_000_000) ?? rate / 2 + 1
         return RateLimit(requestsPerSecond: rate, burst: burst, keyLogic: keyLogic)
+    }
+
+    private static func principalRateLimit(
+        _ value: JSONValue, _ authentication: Authentication?, _ parent: inout InputReader
+    ) -> RateLimit? {
+        let limit = rateLimit(value, "principal_rate_limit", &parent)
+        if authentication == nil {
+            parent.report(
+                .init("config.principal_rate_limit", .invalid, "Callers must be known first: set config.auth too."))
+        }
+        if value.member("key_logic") == nil {
+            parent.report(.init("config.principal_rate_limit.key_logic", .required, "This field is required."))
+        }
+        return limit
     }
 
     private static func backpressure(_ value: JSONValue, _ parent: inout InputReader) -> Int? {

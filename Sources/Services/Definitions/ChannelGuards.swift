@@ -1,4 +1,5 @@
 import Authentication
+import JSONLogic
 import JSONTree
 import Vocabulary
 import Workflows
@@ -15,23 +16,27 @@ enum ChannelGuards {
         return found
     }
 
-    static func auth(_ value: JSONValue, _ parent: inout InputReader) -> (any CallerChecking)? {
+    static func auth(
+        _ value: JSONValue, _ parent: inout InputReader
+    ) -> (ChannelConfig.Authentication?, JSONLogicRule?) {
         var reader = InputReader(value, at: "config.auth")
         defer { parent.absorb(reader) }
+        let authorization = reader.logic("authorization_logic")
         switch reader.string("mode") {
-        case "api_key": return keys(&reader)
-        case "hmac": return signature(&reader)
+        case "api_key": return (keys(&reader).map { .check($0) }, authorization)
+        case "hmac": return (signature(&reader).map { .check($0) }, authorization)
+        case "jwt": return (TokenReading.rules(&reader).map { .tokens($0) }, authorization)
         default:
             reader.report(
                 .init(
-                    reader.at("mode"), .invalid, "This is no way to know callers.", expected: "api_key, hmac",
+                    reader.at("mode"), .invalid, "This is no way to know callers.", expected: "api_key, hmac, jwt",
                     got: reader.field("mode")?.stringValue))
-            return nil
+            return (nil, authorization)
         }
     }
 
     private static func keys(_ reader: inout InputReader) -> (any CallerChecking)? {
-        reader.checkNames(["mode", "keys", "header", "scheme"])
+        reader.checkNames(["mode", "authorization_logic", "keys", "header", "scheme"])
         let keys = strings("keys", &reader)
         if keys.isEmpty, reader.details.isEmpty {
             reader.report(.init(reader.at("keys"), .required, "At least one key is needed."))
@@ -44,7 +49,7 @@ enum ChannelGuards {
     private static func signature(_ reader: inout InputReader) -> (any CallerChecking)? {
         reader.checkNames([
             "mode", "preset", "secret", "secrets", "header", "algorithm", "message", "encoding", "signature_prefix",
-            "signature_key", "timestamp", "tolerance_secs",
+            "signature_key", "timestamp", "tolerance_secs", "authorization_logic",
         ])
         let preset = reader.string("preset") ?? "generic"
         guard var check = SignatureCheck(preset: preset) else {

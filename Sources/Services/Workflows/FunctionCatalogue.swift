@@ -30,8 +30,13 @@ package struct FunctionCatalogue: Sendable {
         CacheDeleteFunction.self,
         CacheIncrementFunction.self,
         PublishJSONFunction.self,
+        ParseXMLFunction.self,
+        PublishXMLFunction.self,
+        RegexFunction.self,
         TemplateFunction.self,
         CryptoFunction.self,
+        TokenSignFunction.self,
+        TokenVerifyFunction.self,
         DateFunction.self,
         SleepFunction.self,
     ])

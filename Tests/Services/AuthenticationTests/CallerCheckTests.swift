@@ -1,5 +1,6 @@
 import Authentication
 import Crypto
+import JSONTree
 import Testing
 
 @Suite struct CallerCheckTests {
@@ -7,7 +8,10 @@ import Testing
         _ check: any CallerChecking, _ headers: [String: String], body: String = "", at seconds: Int64 = 1000
     ) -> Bool {
         Array(body.utf8).withUnsafeBytes { bytes in
-            check.accepts(CallerEvidence(header: { headers[$0] }, body: bytes, unixSeconds: seconds))
+            let evidence = CallerEvidence(
+                header: { headers[$0] }, body: bytes, unixSeconds: seconds, nanoseconds: 0, arena: JSONArena())
+            if case .accepted = check.judge(evidence) { return true }
+            return false
         }
     }
 

@@ -62,7 +62,7 @@ import Workflows
         }
     }
 
-    @Test(arguments: try cases("tasks.json", "control.json", "functions.json"))
+    @Test(arguments: try cases("tasks.json", "control.json", "functions.json", "text-and-tokens.json"))
     func `what is declared is what happens`(_ which: Case) async throws {
         let json = try Self.load(which.file)
         let given = json.value[which.place]
@@ -102,7 +102,7 @@ import Workflows
         withExtendedLifetime(json) {}
     }
 
-    @Test(arguments: try cases("faults.json"))
+    @Test(arguments: try cases("faults.json", "text-and-tokens-faults.json"))
     func `what is wrong is named by its field`(_ which: Case) throws {
         let json = try Self.load(which.file)
         let given = json.value[which.place]

@@ -3,18 +3,18 @@ import JSONLogic
 import JSONTree
 import Vocabulary
 
-/// `crypto`: hashes, message codes, identifiers and random bytes.
+/// `crypto`: hashes, message codes, Base64, identifiers and random bytes.
 final class CryptoFunction: WorkflowFunction {
     static let description = FunctionDescription(
         name: "crypto", category: .compute, retrySafety: .pure,
-        summary: "Hashes, signs and verifies with HMAC, makes UUIDs and random bytes.",
+        summary: "Hashes, signs and verifies with HMAC, writes and reads Base64, makes UUIDs and random bytes.",
         fields: [
             .init(
-                "op", .string, required: true, choices: ["hash", "hmac", "hmac_verify", "uuid", "random"], "what to do"),
+                "op", .string, required: true, choices: Operation.allCases.map(\.rawValue), "what to do"),
             .init(
                 "algorithm", .string, default: "\"sha256\"", choices: ["sha1", "sha256", "sha384", "sha512"],
                 "of hash, hmac and hmac_verify"),
-            .init("data", .logic, "what to hash or sign; text as it is, anything else as JSON"),
+            .init("data", .logic, "what to hash, sign, write or read; text as it is, anything else as JSON"),
             .init("key", .logic, "the key of hmac and hmac_verify"),
             .init("signature", .logic, "what hmac_verify compares with"),
             .init("encoding", .string, default: "\"hex\"", choices: ["hex", "base64"], "how bytes are written"),
@@ -22,9 +22,13 @@ final class CryptoFunction: WorkflowFunction {
             .init("output", .path, default: "\"data.crypto\"", "where to write the result"),
         ])
 
-    private enum Operation: String, Sendable {
+    private enum Operation: String, Sendable, CaseIterable {
         case hash, hmac
         case hmacVerify = "hmac_verify"
+        case base64Encode = "base64_encode"
+        case base64Decode = "base64_decode"
+        case base64URLEncode = "base64url_encode"
+        case base64URLDecode = "base64url_decode"
         case uuid, random
     }
 
@@ -48,7 +52,7 @@ final class CryptoFunction: WorkflowFunction {
         output = input.path("output") ?? (try? JSONPath("data.crypto"))  // this is a path
         let needed: [(String, JSONLogicRule?)] =
             switch operation {
-            case .hash: [("data", data)]
+            case .hash, .base64Encode, .base64Decode, .base64URLEncode, .base64URLDecode: [("data", data)]
             case .hmac: [("data", data), ("key", key)]
             case .hmacVerify: [("data", data), ("key", key), ("signature", signature)]
             case .uuid, .random, nil: []
@@ -61,7 +65,9 @@ final class CryptoFunction: WorkflowFunction {
     func run(_ context: RunContext) -> TaskResult {
         guard let output else { return .failed(TaskFailure("FUNCTION_ERROR", "There is no output path.")) }
         do throws(JSONLogicError) {
-            let result = try compute(context)
+            guard let result = try compute(context) else {
+                return .failed(TaskFailure("DESERIALIZATION_ERROR", "The data is no text in Base64."))
+            }
             return context.set(output, to: result)
                 ? .status(200) : .failed(TaskFailure("FUNCTION_ERROR", "Nothing can be written at `\(output.text)`."))
         } catch {
@@ -69,7 +75,8 @@ final class CryptoFunction: WorkflowFunction {
         }
     }
 
-    private func compute(_ context: RunContext) throws(JSONLogicError) -> JSONValue {
+    /// - Returns: nil where what is to be read cannot be.
+    private func compute(_ context: RunContext) throws(JSONLogicError) -> JSONValue? {
         switch operation {
         case .hash: return .string(text(hash(try bytes(data, context))), in: context.arena)
         case .hmac: return .string(text(try code(context)), in: context.arena)
@@ -78,9 +85,18 @@ final class CryptoFunction: WorkflowFunction {
             let expected = text(try code(context))
             let text = given?.stringValue ?? ""
             return .bool(Self.isSame(Array((isHex ? text.lowercased() : text).utf8), Array(expected.utf8)))
+        case .base64Encode: return .string(Base64.text(try bytes(data, context)), in: context.arena)
+        case .base64URLEncode: return .string(Base64.text(try bytes(data, context), .url), in: context.arena)
+        case .base64Decode: return Self.decoded(try bytes(data, context), .standard, in: context.arena)
+        case .base64URLDecode: return Self.decoded(try bytes(data, context), .url, in: context.arena)
         case .uuid: return .string(context.makeIdentifier().description, in: context.arena)
         case .random, nil: return .string(text(context.randomBytes(count)), in: context.arena)
         }
+    }
+
+    /// Bytes that are no UTF-8 cannot be a string.
+    private static func decoded(_ text: [UInt8], _ alphabet: Base64.Alphabet, in arena: JSONArena) -> JSONValue? {
+        Base64.bytes(text, alphabet).flatMap { String(validating: $0, as: UTF8.self) }.map { .string($0, in: arena) }
     }
 
     private func bytes(_ rule: JSONLogicRule?, _ context: RunContext) throws(JSONLogicError) -> [UInt8] {

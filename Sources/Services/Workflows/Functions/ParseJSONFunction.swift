@@ -10,44 +10,19 @@ final class ParseJSONFunction: WorkflowFunction {
             .init("target", .string, required: true, "where in data to write it"),
         ])
 
-    private let source: JSONPath?
-    private let readsPayload: Bool
-    private let target: JSONPath?
+    private let source: MessageSource
 
-    init(input: inout InputReader) {
-        let text = input.string("source") ?? "payload"
-        readsPayload = text == "payload" || text.hasPrefix("payload.")
-        if text == "payload" {
-            source = nil
-        } else if readsPayload {
-            source = input.makePath(String(text.dropFirst(8)), field: "source", roots: [])
-        } else {
-            source = input.makePath(text, field: "source", roots: ["payload", "data", "metadata", "temp_data"])
-        }
-        let name = input.string("target") ?? ""
-        target = name.isEmpty ? nil : input.makePath("data." + name, field: "target", roots: ["data"])
-        if input.field("target") != nil, name.isEmpty {
-            input.report(.init(input.at("target"), .invalid, "The target must not be empty."))
-        }
-    }
+    init(input: inout InputReader) { source = MessageSource(input: &input) }
 
     func run(_ context: RunContext) -> TaskResult {
-        let root = readsPayload ? context.payload : context.document.root
-        var value = source.map { $0.read(from: root) ?? .null } ?? root
+        var value = source.value(in: context)
         if let text = value.utf8 {
             do throws(JSONSyntaxError) {
                 value = try JSONReader.parse(text, in: context.arena)
             } catch {
-                // What the caller sent is the caller's to mend.
-                return .failed(
-                    TaskFailure(
-                        "DESERIALIZATION_ERROR", "The source is not JSON: \(error.message)",
-                        problem: readsPayload ? .validation : nil))
+                return source.unreadable("The source is not JSON: \(error.message)")
             }
         }
-        guard let target, context.set(target, to: value) else {
-            return .failed(TaskFailure("FUNCTION_ERROR", "The target cannot be written."))
-        }
-        return .status(200)
+        return source.write(value, in: context)
     }
 }

@@ -165,6 +165,7 @@ import Testing
             (#","methods":["GET"]"#, "methods"), (#","topic":"t""#, "topic"),
             (#","config":{"auth":{"mode":"api_key","keys":["sesame-open-sesame-open-sesame-open"]}}"#, "config.auth"),
             (#","config":{"rate_limit":{"requests_per_second":1}}"#, "config.rate_limit"),
+            (#","config":{"cors":{"allowed_origins":["https://a.example"]}}"#, "config.cors"),
             (#","config":{"cache":{"enabled":true,"ttl_secs":1}}"#, "config.cache"),
         ] { #expect(try paths(channel(good, more)) == [path], "\(more)") }
         let list = try client.call("GET", "\(Client.admin)/channels").object

@@ -235,6 +235,9 @@ let package = Package(
             ], path: "Tests/Server/HTTPServingTests"),
         .testTarget(
             name: "HTTPAPITests", dependencies: ["HTTPAPI", "Seeds", "Telemetry"], path: "Tests/Server/HTTPAPITests"),
+        .testTarget(
+            name: "AdminAPITests", dependencies: ["AdminAPI", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Server/AdminAPITests"),
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
         .testTarget(
             name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),

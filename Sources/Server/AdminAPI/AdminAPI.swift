@@ -53,6 +53,7 @@ package struct AdminAPI: Sendable {
         + ScheduleHandlers.routes
         + ExplainHandler.routes
         + BackupHandlers.routes
+        + KeyHandlers.routes
         + OperationHandlers.routes
 
     package func respond(to request: AdminRequest) async -> AdminResponse {
@@ -81,9 +82,10 @@ package struct AdminAPI: Sendable {
                 allowed.append(route)
                 continue
             }
-            let principal = try principal(for: route, request)
+            let query = Self.query(request.query)
+            let principal = try principal(for: route, request, query)
             let call = try AdminCall(
-                request: request, principal: principal, parameters: parameters, query: Self.query(request.query),
+                request: request, principal: principal, parameters: parameters, query: query,
                 readsBody: route.hasBody, limits: jsonLimits)
             let response = try await handler(self, call)
             return withExtendedLifetime(call) { response }
@@ -99,12 +101,26 @@ package struct AdminAPI: Sendable {
         throw Problem(.notFound, "There is nothing at this path.")
     }
 
-    private func principal(for route: AdminRoute, _ request: AdminRequest) throws(Problem) -> AdminKeys.Principal {
-        if route.access == .open { return .init(name: "anonymous", isReadOnly: true) }
+    /// The one who asks, or why not.
+    package func authenticate(_ request: AdminRequest) throws(Problem) -> AdminKeys.Principal {
         let principal = try keys.authenticate(
-            keys.value(in: request), peer: request.client, at: Stopwatch.nanoseconds())
-        if principal.isReadOnly, route.method != "GET" {
-            throw Problem(.forbidden, "This key may only read.")
+            keys.value(in: request), client: request.client, at: Stopwatch.nanoseconds())
+        if keys.isOpen { try OpenAdmin.check(request) }
+        return principal
+    }
+
+    private func principal(
+        for route: AdminRoute, _ request: AdminRequest, _ query: [String: String]
+    ) throws(Problem) -> AdminKeys.Principal {
+        if route.access == .open { return .init(name: "anonymous", scope: .readOnly) }
+        let principal = try authenticate(request)
+        let isDryRun = query["dry_run"] == "true" || query["dry_run"] == "1"
+        guard principal.scope >= (isDryRun ? route.dryRunScope : route.scope) else {
+            throw Problem(
+                .forbidden,
+                principal.scope == .readOnly
+                    ? "This key may only read."
+                    : "This key may read, test and save drafts; this needs a full key.")
         }
         return principal
     }

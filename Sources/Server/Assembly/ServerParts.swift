@@ -30,6 +30,7 @@ struct ServerParts: Sendable {
     let desk: DefinitionDesk
     let functions = FunctionCatalogue.builtIn
     let engine: Engine
+    let keys: AdminKeys
     let operations: Operations
     let listener: HTTPListener<FrontDoor>
     let writer: TraceWriter
@@ -105,15 +106,16 @@ struct ServerParts: Sendable {
             desk: desk, builder: builder, state: state, queue: queue, registry: registry,
             usesBreakers: settings.breakerEnabled, memories: memories, alarm: alarm)
         let authFailures = registry.counter(Catalogue.adminAuthFailures)
-        let keys = AdminKeys(
+        keys = AdminKeys(
             keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader,
             failed: { authFailures.increment() })
         let meters = RequestMeters(registry: registry)
+        let keys = keys
         operations = Operations(
             state: state, queue: queue, registry: registry, version: WeirServer.version,
             gauges: Observers.gauges(registry, queue, plan.connections), servesMetrics: settings.metricsEnabled,
             adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
-            maySeeDetails: { keys.accepts($0, peer: $1) })
+            maySeeDetails: { keys.accepts($0, client: $1) })
         let limits = Self.platformLimits(settings, registry)
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
@@ -139,7 +141,9 @@ struct ServerParts: Sendable {
             group: loops, handler: door, limits: plan.limits, connections: plan.connections, identity: plan.identity,
             observe: Observers.serving(registry))
         certificates = plan.identity.map { CertificateReload($0, registry: registry, logger: logger) }
-        upkeep = Upkeep(settings: settings, store: store, queue: queue, operations: operations, logger: logger)
+        upkeep = Upkeep(
+            settings: settings, store: store, queue: queue, keys: keys, operations: operations,
+            logger: logger)
     }
 
     /// Processors this process may run on: pinning it to one gives it one event loop.

@@ -103,6 +103,9 @@ let package = Package(
                 "Schedules", "Timetables",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
+        .target(
+            name: "MCP", dependencies: ["AdminAPI", "JSONTree", "Storage", "Vocabulary", "Workflows"],
+            path: "Sources/Server/MCP", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
         .target(
             name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
@@ -134,7 +137,8 @@ let package = Package(
             name: "HTTPAPI",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "Admission", "Authentication", "Workflows", "Traces",
-                "Definitions", "Channels", "HTTPServing", "AdminAPI", .product(name: "NIOCore", package: "swift-nio"),
+                "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/HTTPAPI", swiftSettings: swift),
         .target(
@@ -142,13 +146,14 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
                 "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
-                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
+                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
+                "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
             name: "Remote",
             dependencies: [
-                "JSONTree", "Storage", "Connectors", "Definitions",
+                "JSONTree", "Storage", "Connectors", "Definitions", "Vocabulary",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),

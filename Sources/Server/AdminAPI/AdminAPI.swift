@@ -21,6 +21,7 @@ package struct AdminAPI: Sendable {
     /// Whether this instance runs them: where not, their channels cannot go live.
     let runsSchedules: Bool
     let clock: WallClock
+    private let trustsOrigin: @Sendable (String) -> Bool
     let tokenMatches: @Sendable (_ token: String, _ hash: [UInt8]) -> Bool
 
     package init(
@@ -28,6 +29,7 @@ package struct AdminAPI: Sendable {
         functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, secrets: ConnectorSecrets,
         backupFolder: String, schedules: ScheduleDesk, runsSchedules: Bool,
         clock: WallClock = .system,
+        trustsOrigin: @escaping @Sendable (String) -> Bool,
         tokenMatches: @escaping @Sendable (String, [UInt8]) -> Bool
     ) {
         self.desk = desk
@@ -42,6 +44,7 @@ package struct AdminAPI: Sendable {
         self.schedules = schedules
         self.runsSchedules = runsSchedules
         self.clock = clock
+        self.trustsOrigin = trustsOrigin
         self.tokenMatches = tokenMatches
     }
 
@@ -105,9 +108,12 @@ package struct AdminAPI: Sendable {
     package func authenticate(_ request: AdminRequest) throws(Problem) -> AdminKeys.Principal {
         let principal = try keys.authenticate(
             keys.value(in: request), client: request.client, at: Stopwatch.nanoseconds())
-        if keys.isOpen { try OpenAdmin.check(request) }
+        if keys.isOpen { try OpenAdmin.check(request, trustsOrigin) }
         return principal
     }
+
+    /// Whether a page with this `Origin` may ask at all: one that this machine serves, or that the settings name.
+    package func isTrusted(origin: String) -> Bool { OpenAdmin.isLocal(origin: origin) || trustsOrigin(origin) }
 
     private func principal(
         for route: AdminRoute, _ request: AdminRequest, _ query: [String: String]

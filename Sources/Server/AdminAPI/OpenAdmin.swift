@@ -4,11 +4,10 @@ import Vocabulary
 /// browser on this machine shows. Such a page sends its `Origin`, or, with a name that it has led here (DNS rebinding),
 /// a `Host` that is not ours.
 enum OpenAdmin {
-    static func check(_ request: AdminRequest) throws(Problem) {
-        let host = request.header("host").map(Self.host)
-        let origin = request.header("origin").map { origin in
-            origin.firstRange(of: "://").map { Self.host(String(origin[$0.upperBound...])) } ?? origin
-        }
+    /// - Parameter trusts: whether the settings let pages of an origin in all the same.
+    static func check(_ request: AdminRequest, _ trusts: (String) -> Bool) throws(Problem) {
+        let host = request.header("host").map { Self.hostName($0) }
+        let origin = request.header("origin").flatMap { trusts($0) ? nil : Self.hostName(ofOrigin: $0) }
         for name in [host, origin] {
             guard let name, !isLoopback(name) else { continue }
             throw Problem(
@@ -18,8 +17,15 @@ enum OpenAdmin {
         }
     }
 
+    /// Whether a page with this `Origin` was served by the machine that shows it.
+    static func isLocal(origin: String) -> Bool { isLoopback(hostName(ofOrigin: origin)) }
+
+    private static func hostName(ofOrigin origin: String) -> String {
+        origin.firstRange(of: "://").map { hostName(String(origin[$0.upperBound...])) } ?? origin
+    }
+
     /// Without its port.
-    private static func host(_ authority: String) -> String {
+    private static func hostName(_ authority: String) -> String {
         if authority.hasPrefix("[") { return String(authority.dropFirst().prefix { $0 != "]" }) }
         return String(authority.prefix { $0 != ":" })
     }

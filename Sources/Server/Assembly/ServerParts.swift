@@ -9,6 +9,7 @@ import HTTPAPI
 import HTTPServing
 import JSONTree
 import Logging
+import MCP
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
@@ -122,7 +123,9 @@ struct ServerParts: Sendable {
             maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
             backupFolder: settings.backupFolder,
             schedules: ScheduleDesk(state: state, store: store, queue: queue, alarm: alarm),
-            runsSchedules: settings.cronEnabled, tokenMatches: { TraceToken.matches($0, $1) })
+            runsSchedules: settings.cronEnabled,
+            trustsOrigin: { plan.crossOrigin.admin?.allows($0) ?? false },
+            tokenMatches: { TraceToken.matches($0, $1) })
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             clientAddress: plan.clientAddress, crossOrigin: plan.crossOrigin, bodyLimits: plan.bodyLimits,
@@ -132,10 +135,18 @@ struct ServerParts: Sendable {
             settings.accessLogEnabled
             ? AccessLog(lanes: threads, isPretty: prettyLogs, dropped: registry.counter(Catalogue.accessLogDropped))
             : nil
+        let background = background
+        func bridge(_ respond: @escaping @Sendable (AdminRequest) async -> AdminResponse) -> AdminBridge {
+            AdminBridge(
+                background: background, platformLimits: limits, clientAddress: plan.clientAddress, respond: respond)
+        }
+        let loopStates = LoopStates(state)
+        let mcp = MCPEndpoint(
+            api: api, keys: keys, channels: ChannelToolCalls(services: services, loops: loopStates, group: loops),
+            version: WeirServer.version, jsonLimits: jsonLimits)
         let door = FrontDoor(
-            services: services, operations: operations,
-            administration: AdminBridge(
-                api: api, background: background, platformLimits: limits, clientAddress: plan.clientAddress),
+            services: services, operations: operations, administration: bridge { await api.respond(to: $0) },
+            mcp: settings.mcpEnabled ? bridge { await mcp.respond(to: $0) } : nil, loops: loopStates,
             accessLog: accessLog)
         listener = HTTPListener(
             group: loops, handler: door, limits: plan.limits, connections: plan.connections, identity: plan.identity,

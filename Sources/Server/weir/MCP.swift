@@ -2,6 +2,7 @@ import ArgumentParser
 import Dispatch
 import Foundation
 import Remote
+import Synchronization
 
 /// `weir mcp`: the Model Context Protocol over standard input and output, for clients that start their servers.
 struct MCP: AsyncParsableCommand {
@@ -38,12 +39,12 @@ struct MCP: AsyncParsableCommand {
         }
         let relay = MCPRelay(connection, headers: headers)
         let room = DispatchSemaphore(value: Self.mostAtOnce)
+        let output = LineOutput()
         await withDiscardingTaskGroup { group in
             for await line in Self.lines(room) {
                 group.addTask {
                     if let answer = await relay.answer(Array(line.utf8)) {
-                        // `print` writes a line whole, whoever else prints.
-                        Terminal.show(String(decoding: answer, as: UTF8.self))
+                        output.write(answer)
                     }
                     room.signal()
                 }
@@ -63,6 +64,19 @@ struct MCP: AsyncParsableCommand {
                 stream.finish()
             }
             thread.start()
+        }
+    }
+}
+
+/// Standard output, a whole line at a time whoever writes. Not `print`: flushing that waits for whoever reads standard
+/// input, and that is somebody who waits for the next line.
+private final class LineOutput: Sendable {
+    private let turn = Mutex(())
+
+    func write(_ line: [UInt8]) {
+        turn.withLock { _ in
+            // A client that has gone away reads nothing more; the end of its input ends us.
+            try? FileHandle.standardOutput.write(contentsOf: line + [10])
         }
     }
 }

@@ -176,4 +176,18 @@ import Testing
             #expect(failed.output.contains("\"code\":\(code)"), "\(failed)")
         }
     }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a client that waits for each answer gets it while its input is open`() throws {
+        let weir = try RunningWeir()
+        let command = try weir.start(command: ["mcp"], takesInput: true)
+
+        for id in 1...20 {
+            let method = id % 2 == 0 ? "tools/list" : "ping"
+            try command.write("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"method\":\"\(method)\"}")
+            #expect(command.readLine().hasPrefix("{\"jsonrpc\":\"2.0\",\"id\":\(id),\"result\""))
+        }
+
+        #expect(try command.finish() == 0)
+    }
 }

@@ -147,6 +147,7 @@ let package = Package(
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
                 "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
+                "Remote",
                 "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
@@ -243,6 +244,8 @@ let package = Package(
         .testTarget(
             name: "AdminAPITests", dependencies: ["AdminAPI", "Seeds", "Storage", "Vocabulary"],
             path: "Tests/Server/AdminAPITests"),
+        .testTarget(
+            name: "AssemblyTests", dependencies: ["Assembly", "Vocabulary"], path: "Tests/Server/AssemblyTests"),
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
         .testTarget(
             name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),

@@ -158,7 +158,7 @@ struct ServerParts: Sendable {
     }
 
     /// Processors this process may run on: pinning it to one gives it one event loop.
-    private static var processors: Int {
+    static var processors: Int {
         guard let file = fopen("/proc/self/status", "r") else { return 2 }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 4096)

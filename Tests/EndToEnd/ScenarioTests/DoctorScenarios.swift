@@ -97,6 +97,11 @@ import Testing
                 #expect(report.status("limits.files") != nil && report.status("clock.time") == "ok")
             }
             #expect(try doctor(["-c", "\(folder.path)/none.toml"]).failed == ["configuration"])
+            let bare = try doctor([
+                "--storage-url", "sqlite:\(folder.path)/weir.db", "--port", "0", "--set",
+                "rate_limit.trusted_proxies=nonsense",
+            ])
+            #expect(bare.failed == ["configuration.serving"], "\(bare.run)")
         }
     }
 

@@ -24,7 +24,7 @@ import Vocabulary
 
     @Test func `files are judged by what every connection needs`() {
         #expect(LimitCheck.files(soft: 20_000, hard: 20_000, connections: 10_000).status == .ok)
-        #expect(LimitCheck.files(soft: 1024, hard: 20_000).advice?.contains("ulimit", connections: 10_000) == true)
+        #expect(LimitCheck.files(soft: 1024, hard: 20_000, connections: 10_000).advice?.contains("ulimit") == true)
         #expect(LimitCheck.files(soft: 1024, hard: 4096, connections: 10_000).advice?.contains("hard limit") == true)
         #expect(LimitCheck.files(soft: 100, hard: 100, connections: 10_000).status == .fail)
     }

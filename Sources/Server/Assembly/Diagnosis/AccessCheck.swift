@@ -14,6 +14,11 @@ enum AccessCheck {
                 permissions("access.configuration", configurationFile, "holds keys", isDangerous: .warn)
                     ?? Finding("access.configuration", .ok, "Only its owner can read `\(configurationFile)`."))
         }
+        if settings.tlsEnabled {
+            findings.append(
+                permissions("access.tls_key", settings.tlsKeyPath, "is the certificate's key", isDangerous: .fail)
+                    ?? Finding("access.tls_key", .ok, "Only its owner can read `\(settings.tlsKeyPath)`."))
+        }
         guard settings.connectorEncryptionKey.isEmpty else {
             return findings + [
                 Finding(

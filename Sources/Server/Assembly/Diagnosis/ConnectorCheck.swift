@@ -3,6 +3,7 @@ import Configuring
 import Connectors
 import Foundation
 import NIOPosix
+import Outbound
 import OutboundHTTPClient
 import OutboundSQLite
 import Storage
@@ -24,7 +25,17 @@ enum ConnectorCheck {
             return [Finding("connectors", .fail, "\(error)", "See access.secret_key.")]
         }
         let registry = MetricRegistry()
-        let outbound = HTTPClientOutbound(group: MultiThreadedEventLoopGroup.singleton)
+        let outbound: HTTPClientOutbound
+        do throws(OutboundFailure) {
+            outbound = try HTTPClientOutbound(
+                group: MultiThreadedEventLoopGroup.singleton, authorities: settings.outboundAuthorities)
+        } catch {
+            return [
+                Finding(
+                    "connectors", .fail, "`\(settings.outboundAuthorities)` holds no certificates.",
+                    "Set connectors.ca_file to a PEM file.")
+            ]
+        }
         let builder = SnapshotBuilder(
             functions: .builtIn, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,

@@ -21,6 +21,7 @@ package enum Diagnosis {
                 configurationFile.map { "The settings are right (\($0), the environment, flags)." }
                     ?? "The settings are right (no file; the environment and flags).")
         ]
+        findings.append(serving(settings))
         findings += AccessCheck.files(settings, configurationFile)
         let holder = databasePath(settings).flatMap { SQLiteStore.holder(of: $0) }
         let (storage, inspection) = await StorageCheck.findings(
@@ -42,6 +43,18 @@ package enum Diagnosis {
             "Correct it; `weir config print` shows what is in effect. The checks that need settings were left out."
         return [Finding("configuration", .fail, reason, advice)]
             + ClockCheck.findings(newest: nil, ClockCheck.Watch()) + LimitCheck.findings(Settings())
+    }
+
+    /// Certificates, proxies, origins: what a start would stop at.
+    private static func serving(_ settings: Settings) -> Finding {
+        do {
+            _ = try ServingPlan(settings)
+            return Finding(
+                "configuration.serving", .ok,
+                settings.tlsEnabled ? "The certificate and its key load." : "Connections are plain.")
+        } catch {
+            return Finding("configuration.serving", .fail, "\(error)", "Correct it: a server does not start so.")
+        }
     }
 
     private static func databasePath(_ settings: Settings) -> String? {

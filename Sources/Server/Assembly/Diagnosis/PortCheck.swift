@@ -18,6 +18,12 @@ enum PortCheck {
                 "Stop it, or set server.port.")
         }
         guard let reason = bindFailure(settings) else { return Finding(name, .ok, "\(address) is free.") }
+        if settings.tlsEnabled, isHeld, reason == EADDRINUSE {
+            return Finding(
+                name, .ok,
+                "\(address) is taken, by the server with this database as it seems: its certificate is not "
+                    + "one for this name, or not one that is trusted here.")
+        }
         let advice =
             switch reason {
             case EADDRINUSE: "Something that is no Weir listens there. Stop it, or set server.port."
@@ -32,7 +38,9 @@ enum PortCheck {
         var host = settings.serverHost
         if host == "0.0.0.0" { host = "127.0.0.1" } else if host == "::" { host = "::1" }
         let written = host.contains(":") ? "[\(host)]" : host
-        let server = ServerConnection(url: "http://\(written):\(settings.serverPort)", key: nil, timeoutSeconds: 3)
+        let server = ServerConnection(
+            url: "\(settings.tlsEnabled ? "https" : "http")://\(written):\(settings.serverPort)", key: nil,
+            timeoutSeconds: 3)
         guard let reply = try? await server.send("GET", "/health"),  // nobody there is an answer too
             let json = try? OwnedJSON(parsing: reply.body)  // others answer what they like
         else { return nil }

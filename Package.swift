@@ -162,7 +162,8 @@ let package = Package(
         .target(
             name: "Cases",
             dependencies: [
-                "Authentication", "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
+                "Authentication", "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound",
+                "OutboundReplay", "Remote",
                 "Storage", "Telemetry", "Vocabulary", "Workflows",
             ], path: "Sources/Server/Cases", swiftSettings: swift),
         .executableTarget(

@@ -103,6 +103,9 @@ let package = Package(
                 "Schedules", "Timetables",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
+        .target(
+            name: "MCP", dependencies: ["AdminAPI", "JSONTree", "Storage", "Vocabulary", "Workflows"],
+            path: "Sources/Server/MCP", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
         .target(
             name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
@@ -134,7 +137,8 @@ let package = Package(
             name: "HTTPAPI",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "Admission", "Authentication", "Workflows", "Traces",
-                "Definitions", "Channels", "HTTPServing", "AdminAPI", .product(name: "NIOCore", package: "swift-nio"),
+                "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/HTTPAPI", swiftSettings: swift),
         .target(
@@ -142,13 +146,15 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
                 "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
-                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "Configuring",
+                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
+                "Remote",
+                "Configuring",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
             name: "Remote",
             dependencies: [
-                "JSONTree", "Storage", "Connectors", "Definitions",
+                "JSONTree", "Storage", "Connectors", "Definitions", "Vocabulary",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
@@ -156,7 +162,8 @@ let package = Package(
         .target(
             name: "Cases",
             dependencies: [
-                "Authentication", "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound", "OutboundReplay", "Remote",
+                "Authentication", "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound",
+                "OutboundReplay", "Remote",
                 "Storage", "Telemetry", "Vocabulary", "Workflows",
             ], path: "Sources/Server/Cases", swiftSettings: swift),
         .executableTarget(
@@ -235,6 +242,11 @@ let package = Package(
             ], path: "Tests/Server/HTTPServingTests"),
         .testTarget(
             name: "HTTPAPITests", dependencies: ["HTTPAPI", "Seeds", "Telemetry"], path: "Tests/Server/HTTPAPITests"),
+        .testTarget(
+            name: "AdminAPITests", dependencies: ["AdminAPI", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Server/AdminAPITests"),
+        .testTarget(
+            name: "AssemblyTests", dependencies: ["Assembly", "Vocabulary"], path: "Tests/Server/AssemblyTests"),
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
         .testTarget(
             name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),

@@ -16,10 +16,18 @@ package actor SQLiteConnection {
 
     package init(label: String) { executor = BlockingExecutor(label: label) }
 
-    /// - Parameter isOurs: the file is Weir's own: its journal and its way to sync are set.
-    package func open(_ path: String, readOnly: Bool, isOurs: Bool = true) throws(StorageFailure) {
+    /// - Parameters:
+    ///   - isOurs: the file is Weir's own: its journal and its way to sync are set.
+    ///   - isImmutable: nobody writes to the file, and its write-ahead log is empty: nothing is made beside it.
+    package func open(
+        _ path: String, readOnly: Bool, isOurs: Bool = true, isImmutable: Bool = false
+    ) throws(StorageFailure) {
         let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX
-        guard sqlite3_open_v2(path, &database, flags, nil) == SQLITE_OK else {
+        let escaped = path.split(separator: "/", omittingEmptySubsequences: false).map {
+            PercentEncoding.segment(String($0))
+        }
+        let name = isImmutable ? "file:\(escaped.joined(separator: "/"))?immutable=1" : path
+        guard sqlite3_open_v2(name, &database, isImmutable ? flags | SQLITE_OPEN_URI : flags, nil) == SQLITE_OK else {
             throw .unavailable("The database `\(path)` cannot be opened: \(message)")
         }
         sqlite3_busy_timeout(database, 5000)

@@ -41,6 +41,12 @@ enum SQLiteSchema {
         CREATE TABLE schedule_cursors (channel_id TEXT PRIMARY KEY, through INTEGER NOT NULL) WITHOUT ROWID;
         INSERT INTO numbers VALUES ('schedule_epoch', 0);
         """,
+        """
+        CREATE TABLE admin_keys (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL, scope TEXT NOT NULL, prefix TEXT NOT NULL, hash BLOB NOT NULL,
+            created_at INTEGER NOT NULL, expires_at INTEGER, last_used_at INTEGER) WITHOUT ROWID;
+        INSERT INTO numbers VALUES ('admin_keys', 0);
+        """,
     ]
 
     static func migrate(_ connection: isolated SQLiteConnection) throws(StorageFailure) {

@@ -4,25 +4,29 @@ import Vocabulary
 
 extension SQLiteStore {
     package func loadDefinitions() async throws(StorageFailure) -> DefinitionSnapshot {
-        try await writer.with { connection throws(StorageFailure) in
-            let generation = try connection.query("SELECT value FROM numbers WHERE name = 'generation'") {
-                $0.integer(0)
-            }
-            let records = try connection.query(
-                """
-                SELECT kind, id, version, status, rollout, body, content_hash, created_at, updated_at
-                FROM definitions ORDER BY kind, id, version
-                """
-            ) { row in
-                DefinitionRecord(
-                    kind: DefinitionKind(rawValue: row.text(0)) ?? .workflow, id: row.text(1),
-                    version: Int(row.integer(2)), status: DefinitionStatus(rawValue: row.text(3)) ?? .archived,
-                    rolloutPercentage: Int(row.integer(4)), body: row.bytes(5), contentHash: row.text(6),
-                    createdAt: Timestamp(microseconds: row.integer(7)),
-                    updatedAt: Timestamp(microseconds: row.integer(8)))
-            }
-            return DefinitionSnapshot(generation: generation.first ?? 0, records: records)
+        try await writer.with { connection throws(StorageFailure) in try Self.readDefinitions(connection) }
+    }
+
+    static func readDefinitions(
+        _ connection: isolated SQLiteConnection
+    ) throws(StorageFailure) -> DefinitionSnapshot {
+        let generation = try connection.query("SELECT value FROM numbers WHERE name = 'generation'") {
+            $0.integer(0)
         }
+        let records = try connection.query(
+            """
+            SELECT kind, id, version, status, rollout, body, content_hash, created_at, updated_at
+            FROM definitions ORDER BY kind, id, version
+            """
+        ) { row in
+            DefinitionRecord(
+                kind: DefinitionKind(rawValue: row.text(0)) ?? .workflow, id: row.text(1),
+                version: Int(row.integer(2)), status: DefinitionStatus(rawValue: row.text(3)) ?? .archived,
+                rolloutPercentage: Int(row.integer(4)), body: row.bytes(5), contentHash: row.text(6),
+                createdAt: Timestamp(microseconds: row.integer(7)),
+                updatedAt: Timestamp(microseconds: row.integer(8)))
+        }
+        return DefinitionSnapshot(generation: generation.first ?? 0, records: records)
     }
 
     package func commit(

@@ -6,6 +6,7 @@ package import Vocabulary
 package final class InMemoryStore: DurableStore {
     struct State {
         var definitions = DefinitionSnapshot(generation: 0, records: [])
+        var adminKeys = AdminKeySnapshot(generation: 0, records: [])
         var audit: [AuditRecord] = []
         var traces: [Identifier: TraceRecord] = [:]
         var ledger = Ledger()

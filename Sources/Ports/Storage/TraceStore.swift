@@ -52,7 +52,7 @@ package protocol TraceStore: Sendable {
 }
 
 /// Everything that must survive, behind one door.
-package protocol DurableStore: DefinitionStore, AuditStore, TraceStore, OccurrenceStore {
+package protocol DurableStore: DefinitionStore, AdminKeyStore, AuditStore, TraceStore, OccurrenceStore {
     /// A cheap round trip, for health.
     func ping() async throws(StorageFailure)
     /// Writes everything, as of one moment, to a new file that is verified; requests go on meanwhile.

@@ -21,6 +21,7 @@ package struct AdminAPI: Sendable {
     /// Whether this instance runs them: where not, their channels cannot go live.
     let runsSchedules: Bool
     let clock: WallClock
+    private let trustsOrigin: @Sendable (String) -> Bool
     let tokenMatches: @Sendable (_ token: String, _ hash: [UInt8]) -> Bool
 
     package init(
@@ -28,6 +29,7 @@ package struct AdminAPI: Sendable {
         functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, secrets: ConnectorSecrets,
         backupFolder: String, schedules: ScheduleDesk, runsSchedules: Bool,
         clock: WallClock = .system,
+        trustsOrigin: @escaping @Sendable (String) -> Bool,
         tokenMatches: @escaping @Sendable (String, [UInt8]) -> Bool
     ) {
         self.desk = desk
@@ -42,6 +44,7 @@ package struct AdminAPI: Sendable {
         self.schedules = schedules
         self.runsSchedules = runsSchedules
         self.clock = clock
+        self.trustsOrigin = trustsOrigin
         self.tokenMatches = tokenMatches
     }
 
@@ -53,6 +56,7 @@ package struct AdminAPI: Sendable {
         + ScheduleHandlers.routes
         + ExplainHandler.routes
         + BackupHandlers.routes
+        + KeyHandlers.routes
         + OperationHandlers.routes
 
     package func respond(to request: AdminRequest) async -> AdminResponse {
@@ -81,9 +85,10 @@ package struct AdminAPI: Sendable {
                 allowed.append(route)
                 continue
             }
-            let principal = try principal(for: route, request)
+            let query = Self.query(request.query)
+            let principal = try principal(for: route, request, query)
             let call = try AdminCall(
-                request: request, principal: principal, parameters: parameters, query: Self.query(request.query),
+                request: request, principal: principal, parameters: parameters, query: query,
                 readsBody: route.hasBody, limits: jsonLimits)
             let response = try await handler(self, call)
             return withExtendedLifetime(call) { response }
@@ -99,12 +104,29 @@ package struct AdminAPI: Sendable {
         throw Problem(.notFound, "There is nothing at this path.")
     }
 
-    private func principal(for route: AdminRoute, _ request: AdminRequest) throws(Problem) -> AdminKeys.Principal {
-        if route.access == .open { return .init(name: "anonymous", isReadOnly: true) }
+    /// The one who asks, or why not.
+    package func authenticate(_ request: AdminRequest) throws(Problem) -> AdminKeys.Principal {
         let principal = try keys.authenticate(
-            keys.value(in: request), peer: request.client, at: Stopwatch.nanoseconds())
-        if principal.isReadOnly, route.method != "GET" {
-            throw Problem(.forbidden, "This key may only read.")
+            keys.value(in: request), client: request.client, at: Stopwatch.nanoseconds())
+        if keys.isOpen { try OpenAdmin.check(request, trustsOrigin) }
+        return principal
+    }
+
+    /// Whether a page with this `Origin` may ask at all: one that this machine serves, or that the settings name.
+    package func isTrusted(origin: String) -> Bool { OpenAdmin.isLocal(origin: origin) || trustsOrigin(origin) }
+
+    private func principal(
+        for route: AdminRoute, _ request: AdminRequest, _ query: [String: String]
+    ) throws(Problem) -> AdminKeys.Principal {
+        if route.access == .open { return .init(name: "anonymous", scope: .readOnly) }
+        let principal = try authenticate(request)
+        let isDryRun = query["dry_run"] == "true" || query["dry_run"] == "1"
+        guard principal.scope >= (isDryRun ? route.dryRunScope : route.scope) else {
+            throw Problem(
+                .forbidden,
+                principal.scope == .readOnly
+                    ? "This key may only read."
+                    : "This key may read, test and save drafts; this needs a full key.")
         }
         return principal
     }

@@ -1,5 +1,5 @@
 import JSONTree
-import Vocabulary
+package import Vocabulary
 
 /// A request on its way through a handler.
 struct AdminCall: Sendable {
@@ -51,7 +51,7 @@ extension AdminResponse {
         return AdminResponse(status: status, headers: headers, body: buffer.bytes)
     }
 
-    static func problem(_ problem: Problem, requestID: String) -> AdminResponse {
+    package static func problem(_ problem: Problem, requestID: String) -> AdminResponse {
         var headers: [(String, String)] = []
         if let wait = problem.retryAfter { headers.append(("retry-after", "\(Int(wait.inSeconds.rounded(.up)))")) }
         if problem.code == .unauthorized { headers.append(("www-authenticate", "Bearer")) }

@@ -1,3 +1,5 @@
+import Storage
+
 /// One route: where it is, what it says about itself in the OpenAPI document, and what answers.
 ///
 /// The table of routes is the only source of both, so that no route can be undescribed.
@@ -29,11 +31,17 @@ struct AdminRoute: Sendable {
     let answer: Answer
     let success: Int
     let access: Access
+    /// What a key must be allowed to do.
+    let scope: AdminScope
+    /// The same where the query says `dry_run`.
+    let dryRunScope: AdminScope
     let handler: Handler?
 
+    /// - Parameter scope: reading for GET and everything for the rest, where nothing is said.
     init(
         _ method: String, _ pattern: String, tag: String, _ summary: String, query: [String] = [],
-        body: String? = nil, answer: Answer, success: Int = 200, access: Access = .admin, handler: Handler?
+        body: String? = nil, answer: Answer, success: Int = 200, access: Access = .admin, scope: AdminScope? = nil,
+        handler: Handler?
     ) {
         self.method = method
         self.pattern = pattern
@@ -44,6 +52,9 @@ struct AdminRoute: Sendable {
         self.answer = answer
         self.success = success
         self.access = access
+        let scope = scope ?? (method == "GET" ? .readOnly : .full)
+        self.scope = scope
+        dryRunScope = query.contains("dry_run") ? min(scope, .draft) : scope
         self.handler = handler
     }
 

@@ -4,9 +4,10 @@ import Vocabulary
 
 /// The audit entry of an admin call.
 enum AuditEntry {
+    /// - Parameter more: further members, each with a comma in front.
     static func make(
         _ call: AdminCall, action: String, _ type: String, _ id: String, before: DefinitionRecord? = nil,
-        after: DefinitionRecord? = nil, at now: Timestamp
+        after: DefinitionRecord? = nil, at now: Timestamp, more: (inout JSONByteBuffer) -> Void = { _ in }
     ) -> AuditRecord {
         var details = JSONByteBuffer()
         details.append("{\"request_id\":")
@@ -26,6 +27,7 @@ enum AuditEntry {
             details.append(":")
             DefinitionDocument.write(record, into: &details)
         }
+        more(&details)
         details.append("}")
         return AuditRecord(
             id: .make(at: now), principal: call.principal.name, action: action, resourceType: type, resourceID: id,

@@ -21,7 +21,7 @@ enum ConnectorHandlers {
         },
         .init(
             "POST", base + "/validate", tag: "connectors", "Check a connector without saving it",
-            body: "ConnectorDraft", answer: .one("Verdict")
+            body: "ConnectorDraft", answer: .one("Verdict"), scope: .draft
         ) { api, call in ImportHandlers.verdict(api.connectorDetails(of: call.body)) },
         .init(
             "POST", base + "/import", tag: "connectors", "Import many connectors",

@@ -14,7 +14,7 @@ enum DefinitionHandlers {
             ) { try await rollout($0, $1) },
             .init(
                 "POST", "/api/v1/admin/workflows/{id}/test", tag: "workflows", "Run the latest version on test data",
-                body: "Trial", answer: .one("TrialResult")
+                body: "Trial", answer: .one("TrialResult"), scope: .draft
             ) { try await WorkflowTrial.run($0, $1) },
             .init(
                 "GET", "/api/v1/admin/workflows/{id}/dependencies", tag: "workflows", "What a workflow calls",
@@ -31,15 +31,17 @@ enum DefinitionHandlers {
             .init("GET", base, tag: name, "List the latest versions", query: filters + pages, answer: .page(schema)) {
                 try await list(kind, $0, $1)
             },
-            .init("POST", base, tag: name, "Create a draft", body: schema + "Draft", answer: .one(schema), success: 201)
-            { try await create(kind, $0, $1) },
+            .init(
+                "POST", base, tag: name, "Create a draft", body: schema + "Draft", answer: .one(schema), success: 201,
+                scope: .draft
+            ) { try await create(kind, $0, $1) },
             .init(
                 "POST", base + "/validate", tag: name, "Check a definition without saving it", body: schema + "Draft",
-                answer: .one("Verdict")
+                answer: .one("Verdict"), scope: .draft
             ) { try await ImportHandlers.validate(kind, $0, $1) },
             .init(
                 "POST", base + "/import", tag: name, "Create many drafts", query: ["on_conflict", "dry_run"],
-                body: schema + "Drafts", answer: .one("ImportReport")
+                body: schema + "Drafts", answer: .one("ImportReport"), scope: .draft
             ) { try await ImportHandlers.importAll(kind, $0, $1) },
             .init(
                 "GET", base + "/export", tag: name, "All of them, as import takes them", query: filters,
@@ -50,7 +52,7 @@ enum DefinitionHandlers {
             },
             .init(
                 "PUT", base + "/{id}", tag: name, "Edit the draft; null takes a field away", body: schema + "Edit",
-                answer: .one(schema)
+                answer: .one(schema), scope: .draft
             ) { try await edit(kind, $0, $1) },
             .init(
                 "DELETE", base + "/{id}", tag: name, "Delete every version", query: ["reload"], answer: .nothing,
@@ -66,7 +68,7 @@ enum DefinitionHandlers {
             ) { try await versions(kind, $0, $1) },
             .init(
                 "POST", base + "/{id}/versions", tag: name, "A new draft from the latest version", answer: .one(schema),
-                success: 201
+                success: 201, scope: .draft
             ) { try await newVersion(kind, $0, $1) },
             .init(
                 "POST", base + "/{id}/rollback", tag: name, "Bring an earlier version back, live at once",

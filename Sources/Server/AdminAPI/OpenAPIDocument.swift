@@ -23,7 +23,7 @@ package enum OpenAPIDocument {
         }
         buffer.append("},\"components\":{\"securitySchemes\":{\"adminKey\":{\"type\":\"http\",\"scheme\":\"bearer\"},")
         buffer.append("\"traceToken\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-trace-token\"}},\"schemas\":")
-        buffer.append(utf8: "{" + ScheduleSchemas.members + ",")
+        buffer.append(utf8: "{" + ScheduleSchemas.members + "," + KeyHandlers.schemas)
         buffer.append(utf8: String(OpenAPISchemas.json.drop { $0 != "{" }.dropFirst()))
         buffer.append("}}")
         return buffer.bytes

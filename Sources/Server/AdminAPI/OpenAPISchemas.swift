@@ -100,7 +100,7 @@ enum OpenAPISchemas {
         "tracing":{"type":"object","properties":{"mode":{"type":"string","enum":["sync","batch","failures","off"]},\#
         "task_details":{"type":"boolean"},"mask_fields":{"type":"array","items":{"type":"string"}},\#
         "sample_rate":{"type":"number","minimum":0,"maximum":1},"errors_only":{"type":"boolean"}}},\#
-        "auth":{"type":"object","required":["mode"]},"origin_allow_list":{"type":"array","items":{"type":"string"}},"deduplication":{"type":"object"},"cache":{"type":"object","required":["enabled"]},"request":{"type":"object","properties":{"body_mode":{"type":"string","enum":["auto","payload"]}}},\#
+        "auth":{"type":"object","required":["mode"]},"origin_allow_list":{"type":"array","items":{"type":"string"}},"deduplication":{"type":"object"},"cache":{"type":"object","required":["enabled"]},"mcp":{"type":"object","required":["enabled"]},"request":{"type":"object","properties":{"body_mode":{"type":"string","enum":["auto","payload"]}}},\#
         "response":{"type":"object","properties":{"mode":{"type":"string","enum":["envelope","shaped","enveloped"]}}}}},
         "ChannelEdit":{"type":"object","properties":{"name":{"type":"string","minLength":1,"maxLength":255},\#
         "description":{"type":["string","null"]},"methods":{"type":["array","null"],"items":{"type":"string"}},\#

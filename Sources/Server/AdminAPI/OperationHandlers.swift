@@ -48,6 +48,9 @@ enum OperationHandlers {
                 "POST", "/api/v1/data/{channel}/async", tag: "data", "Call a channel; the work is done later",
                 body: "Anything", answer: .plain("Accepted"), success: 202, access: .open, handler: nil),
             .init(
+                "POST", "/mcp", tag: "mcp", "The Model Context Protocol over streamable HTTP", body: "Anything",
+                answer: .plain("Anything"), handler: nil),
+            .init(
                 "GET", "/health", tag: "operations", "How the server is", answer: .plain("Health"), access: .open,
                 handler: nil),
             .init(

@@ -77,8 +77,7 @@ enum TraceHandlers {
                 throw Problem(.unauthorized, "This token does not read this trace.")
             }
         } else {
-            _ = try api.keys.authenticate(
-                api.keys.value(in: call.request), peer: call.request.client, at: Stopwatch.nanoseconds())
+            _ = try api.authenticate(call.request)
         }
         guard let record else { throw Problem(.notFound, "There is no trace `\(id)`.") }
         return record

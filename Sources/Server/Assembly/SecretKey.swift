@@ -7,7 +7,11 @@ import Glibc
 /// owner alone.
 enum SecretKey {
     static func secrets(_ settings: Settings) throws -> ConnectorSecrets {
-        guard let box = SecretBox(key: try key(settings)) else {
+        try secrets(key: key(settings))
+    }
+
+    static func secrets(key: [UInt8]) throws -> ConnectorSecrets {
+        guard let box = SecretBox(key: key) else {
             throw StartFailure("The key of the connectors' secrets is damaged: it must have 64 hex digits.")
         }
         return ConnectorSecrets(
@@ -22,13 +26,12 @@ enum SecretKey {
         if !settings.connectorEncryptionKey.isEmpty { return bytes(settings.connectorEncryptionKey) }
         var random = SystemRandomNumberGenerator()
         let made = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
-        guard settings.storageURL.hasPrefix("sqlite:") else { return made }
-        let path = settings.storageURL.dropFirst(7) + ".key"
-        if let known = FileManager.default.contents(atPath: String(path)) {
+        guard let path = file(of: settings) else { return made }
+        if let known = FileManager.default.contents(atPath: path) {
             return bytes(String(decoding: known, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines))
         }
         let digits = made.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() + "\n"
-        let descriptor = Glibc.open(String(path), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+        let descriptor = Glibc.open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw StartFailure("The key file `\(path)` cannot be made: \(String(cString: strerror(errno)))")
         }
@@ -41,7 +44,12 @@ enum SecretKey {
         return made
     }
 
-    private static func bytes(_ digits: String) -> [UInt8] {
+    /// Where the key is kept, for databases that are files.
+    static func file(of settings: Settings) -> String? {
+        settings.storageURL.hasPrefix("sqlite:") ? String(settings.storageURL.dropFirst(7)) + ".key" : nil
+    }
+
+    static func bytes(_ digits: String) -> [UInt8] {
         let all = Array(digits.utf8)
         return stride(from: 0, to: all.count - 1, by: 2).compactMap {
             UInt8(String(decoding: all[$0...$0 + 1], as: UTF8.self), radix: 16)

@@ -9,6 +9,7 @@ import HTTPAPI
 import HTTPServing
 import JSONTree
 import Logging
+import MCP
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
@@ -30,6 +31,7 @@ struct ServerParts: Sendable {
     let desk: DefinitionDesk
     let functions = FunctionCatalogue.builtIn
     let engine: Engine
+    let keys: AdminKeys
     let operations: Operations
     let listener: HTTPListener<FrontDoor>
     let writer: TraceWriter
@@ -105,22 +107,25 @@ struct ServerParts: Sendable {
             desk: desk, builder: builder, state: state, queue: queue, registry: registry,
             usesBreakers: settings.breakerEnabled, memories: memories, alarm: alarm)
         let authFailures = registry.counter(Catalogue.adminAuthFailures)
-        let keys = AdminKeys(
+        keys = AdminKeys(
             keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader,
             failed: { authFailures.increment() })
         let meters = RequestMeters(registry: registry)
+        let keys = keys
         operations = Operations(
             state: state, queue: queue, registry: registry, version: WeirServer.version,
             gauges: Observers.gauges(registry, queue, plan.connections), servesMetrics: settings.metricsEnabled,
             adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
-            maySeeDetails: { keys.accepts($0, peer: $1) })
+            maySeeDetails: { keys.accepts($0, client: $1) })
         let limits = Self.platformLimits(settings, registry)
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
             maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
             backupFolder: settings.backupFolder,
             schedules: ScheduleDesk(state: state, store: store, queue: queue, alarm: alarm),
-            runsSchedules: settings.cronEnabled, tokenMatches: { TraceToken.matches($0, $1) })
+            runsSchedules: settings.cronEnabled,
+            trustsOrigin: { plan.crossOrigin.admin?.allows($0) ?? false },
+            tokenMatches: { TraceToken.matches($0, $1) })
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             clientAddress: plan.clientAddress, crossOrigin: plan.crossOrigin, bodyLimits: plan.bodyLimits,
@@ -130,20 +135,30 @@ struct ServerParts: Sendable {
             settings.accessLogEnabled
             ? AccessLog(lanes: threads, isPretty: prettyLogs, dropped: registry.counter(Catalogue.accessLogDropped))
             : nil
+        let background = background
+        func bridge(_ respond: @escaping @Sendable (AdminRequest) async -> AdminResponse) -> AdminBridge {
+            AdminBridge(
+                background: background, platformLimits: limits, clientAddress: plan.clientAddress, respond: respond)
+        }
+        let loopStates = LoopStates(state)
+        let mcp = MCPEndpoint(
+            api: api, keys: keys, channels: ChannelToolCalls(services: services, loops: loopStates, group: loops),
+            version: WeirServer.version, jsonLimits: jsonLimits)
         let door = FrontDoor(
-            services: services, operations: operations,
-            administration: AdminBridge(
-                api: api, background: background, platformLimits: limits, clientAddress: plan.clientAddress),
+            services: services, operations: operations, administration: bridge { await api.respond(to: $0) },
+            mcp: settings.mcpEnabled ? bridge { await mcp.respond(to: $0) } : nil, loops: loopStates,
             accessLog: accessLog)
         listener = HTTPListener(
             group: loops, handler: door, limits: plan.limits, connections: plan.connections, identity: plan.identity,
             observe: Observers.serving(registry))
         certificates = plan.identity.map { CertificateReload($0, registry: registry, logger: logger) }
-        upkeep = Upkeep(settings: settings, store: store, queue: queue, operations: operations, logger: logger)
+        upkeep = Upkeep(
+            settings: settings, store: store, queue: queue, keys: keys, operations: operations,
+            logger: logger)
     }
 
     /// Processors this process may run on: pinning it to one gives it one event loop.
-    private static var processors: Int {
+    static var processors: Int {
         guard let file = fopen("/proc/self/status", "r") else { return 2 }
         defer { fclose(file) }
         var line = [CChar](repeating: 0, count: 4096)

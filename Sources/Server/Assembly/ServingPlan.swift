@@ -65,14 +65,16 @@ struct ServingPlan: Sendable {
             }
             return pattern
         }
-        func policy(_ origins: [OriginPattern]) -> CORSPolicy {
+        func policy(_ origins: [OriginPattern], alsoHeaders: [String] = []) -> CORSPolicy {
             CORSPolicy(
-                origins: origins, headers: CORSPolicy.usualHeaders + settings.corsAllowedHeaders,
+                origins: origins, headers: CORSPolicy.usualHeaders + settings.corsAllowedHeaders + alsoHeaders,
                 exposed: CORSPolicy.usualExposed + settings.corsExposedHeaders,
                 allowsCredentials: settings.corsAllowsCredentials, maxAgeSeconds: settings.corsMaxAgeSeconds)
         }
         // Without a key, `*` would let every page its operator visits change the definitions.
         let forAdmin = settings.adminKeys.isEmpty ? origins.filter { !$0.isAny } : origins
-        return CrossOrigin(platform: policy(origins), admin: forAdmin.isEmpty ? nil : policy(forAdmin))
+        return CrossOrigin(
+            platform: policy(origins),
+            admin: forAdmin.isEmpty ? nil : policy(forAdmin, alsoHeaders: ["mcp-protocol-version"]))
     }
 }

@@ -1,3 +1,4 @@
+import AdminAPI
 import Configuring
 import HTTPAPI
 import Logging
@@ -11,6 +12,7 @@ final class Upkeep: Sendable {
     private let settings: Settings
     private let store: any DurableStore
     private let queue: TraceQueue
+    private let keys: AdminKeys
     private let operations: Operations
     private let logger: Logger
     private let isStopped = Atomic<Bool>(false)
@@ -19,10 +21,14 @@ final class Upkeep: Sendable {
     /// Rows deleted in one transaction, so that commits of requests wait for milliseconds only.
     private static let chunk = 2000
 
-    init(settings: Settings, store: any DurableStore, queue: TraceQueue, operations: Operations, logger: Logger) {
+    init(
+        settings: Settings, store: any DurableStore, queue: TraceQueue, keys: AdminKeys, operations: Operations,
+        logger: Logger
+    ) {
         self.settings = settings
         self.store = store
         self.queue = queue
+        self.keys = keys
         self.operations = operations
         self.logger = logger
     }
@@ -31,7 +37,7 @@ final class Upkeep: Sendable {
 
     func run() async {
         var turn = 0
-        var next = (rescue: 0, ping: 0, cleanup: 0)
+        var next = (rescue: 0, ping: 0, keys: 300, cleanup: 0)
         while !isStopped.load(ordering: .relaxed) {
             if turn >= next.rescue {
                 let leased = await queue.rescueOnce()
@@ -44,12 +50,23 @@ final class Upkeep: Sendable {
                 await queue.countBacklogOnce()
                 next.ping = turn + 10
             }
+            if turn >= next.keys {
+                await noteKeysOnce()
+                next.keys = turn + 300
+            }
             if turn >= next.cleanup {
                 await cleanUpOnce()
                 next.cleanup = turn + settings.traceCleanupIntervalSeconds * 5
             }
             try? await Task.sleep(for: Self.tick)  // cancelled: the loop ends by its flag
             turn += 1
+        }
+        await noteKeysOnce()
+    }
+
+    private func noteKeysOnce() async {
+        do throws(StorageFailure) { try await keys.flushUses(to: store) } catch {
+            logger.warning("the last use of admin keys could not be noted", metadata: ["reason": "\(error)"])
         }
     }
 

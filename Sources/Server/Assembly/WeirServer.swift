@@ -37,6 +37,9 @@ package enum WeirServer {
         if !definitions.isEmpty {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions, secrets: secrets)
         }
+        do throws(StorageFailure) { try await parts.keys.load(from: store) } catch {
+            throw StartFailure("The admin keys cannot be read: \(error)")
+        }
         _ = try await parts.engine.reload()
         await parts.queue.countBacklogOnce()
         let port = try await parts.listener.start(host: settings.serverHost, port: settings.serverPort)

@@ -187,5 +187,6 @@ struct SettingKey: Sendable {
         .init(
             "jwt.allow_private_jwks_urls", .flag(\.allowPrivateJWKSURLs),
             "Fetch issuers' keys from private addresses too."),
+        .init("mcp.enabled", .flag(\.mcpEnabled), "Serve /mcp to AI clients; they need an admin key."),
     ]
 }

@@ -89,6 +89,7 @@ package struct Settings: Sendable, Equatable {
     package var cronRetentionDays = 30
     package var cronRetentionCount = 100_000
     package var allowPrivateJWKSURLs = false
+    package var mcpEnabled = true
 
     package init() {}
 }

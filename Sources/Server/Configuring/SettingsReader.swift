@@ -88,6 +88,13 @@ package enum SettingsReader {
         guard settings.otlpHeaders.allSatisfy({ $0.contains("=") && !$0.hasPrefix("=") }) else {
             throw SettingsError("tracing.otlp_headers must be names and values, such as api-key=secret.")
         }
+        for key in settings.adminKeys + settings.adminReadOnlyKeys where key.hasPrefix("sha256:") {
+            guard key.utf8.count == 71, key.dropFirst(7).allSatisfy(\.isHexDigit) else {
+                throw SettingsError(
+                    "A key in admin_auth begins with sha256: and does not go on with 64 hex digits: it would open nothing."
+                )
+            }
+        }
         let key = settings.connectorEncryptionKey
         guard key.isEmpty || key.utf8.count == 64 && key.allSatisfy(\.isHexDigit) else {
             throw SettingsError("storage.connector_encryption_key must be 64 hex digits.")

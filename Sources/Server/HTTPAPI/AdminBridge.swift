@@ -5,16 +5,17 @@ import Vocabulary
 
 /// Takes requests that may wait for the database off the event loop and brings their answers back.
 package struct AdminBridge: Sendable {
-    private let api: AdminAPI
+    private let respond: @Sendable (AdminRequest) async -> AdminResponse
     private let background: BackgroundRuns
     private let platformLimits: PlatformLimits
     private let clientAddress: ClientAddress
 
     package init(
-        api: AdminAPI, background: BackgroundRuns, platformLimits: PlatformLimits, clientAddress: ClientAddress
+        background: BackgroundRuns, platformLimits: PlatformLimits, clientAddress: ClientAddress,
+        respond: @escaping @Sendable (AdminRequest) async -> AdminResponse
     ) {
         self.clientAddress = clientAddress
-        self.api = api
+        self.respond = respond
         self.background = background
         self.platformLimits = platformLimits
     }
@@ -32,9 +33,9 @@ package struct AdminBridge: Sendable {
         let call = AdminRequest(
             method: request.methodName, path: request.path, query: request.query, headers: headers,
             body: Array(request.body.readableBytesView), client: client, requestID: reply.requestID)
-        let api = api
+        let respond = respond
         let hasRoom = background.start {
-            let answer = await api.respond(to: call)
+            let answer = await respond(call)
             reply.eventLoop.execute { reply.send(Self.response(answer)) }
         }
         guard !hasRoom else { return }

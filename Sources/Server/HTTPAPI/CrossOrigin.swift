@@ -7,7 +7,7 @@ package struct CrossOrigin: Sendable {
     /// For channels without `cors`, and everything that is no channel.
     let platform: CORSPolicy?
     /// For the admin API.
-    let admin: CORSPolicy?
+    package let admin: CORSPolicy?
 
     package init(platform: CORSPolicy?, admin: CORSPolicy?) {
         self.platform = platform

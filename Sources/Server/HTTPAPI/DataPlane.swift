@@ -34,18 +34,24 @@ struct DataPlane: Sendable {
             reply.send(question.answer(policy))
             return
         }
-        let channel: ServedChannel
-        let parameters: [(name: String, value: String)]
         switch snapshot.match(path: name, method: request.methodName) {
-        case .found(let found, let bound):
-            channel = found
-            parameters = bound
+        case .found(let channel, let parameters):
+            serve(
+                request, channel: channel, parameters: parameters, isAsync: isAsync, snapshot: snapshot, reply: reply,
+                loop: loop)
         case .refused(let problem, let allow):
             CrossOrigin.promise(services.crossOrigin.platform, to: request, on: reply)
             let headers = allow.isEmpty ? [] : [("allow", allow.joined(separator: ", "))]
             reply.send(Replies.problem(problem, requestID: requestID, headers: headers))
-            return
         }
+    }
+
+    /// The path of a request whose channel is known.
+    func serve(
+        _ request: HTTPRequest, channel: ServedChannel, parameters: [(name: String, value: String)], isAsync: Bool,
+        snapshot: ServingSnapshot, reply: HTTPReplyHandle, loop: LoopState
+    ) {
+        let requestID = reply.requestID
         reply.mark(channel: channel.name)
         CrossOrigin.promise(policy(of: channel), to: request, on: reply)
         let arena = loop.borrowArena()

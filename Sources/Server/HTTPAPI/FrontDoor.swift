@@ -3,8 +3,6 @@ import Definitions
 package import HTTPServing
 import JSONTree
 import NIOCore
-import NIOPosix
-import Synchronization
 package import Vocabulary
 
 /// Where every HTTP request enters: data requests are answered on the event loop, everything else goes to the
@@ -15,15 +13,19 @@ package final class FrontDoor: HTTPHandling {
     private let administration: AdminBridge
     private let services: DataServices
     private let accessLog: AccessLog?
-    // Each thread sees only what it has put there itself.
-    private nonisolated(unsafe) let loops = ThreadSpecificVariable<LoopState>()
-    private let nextLane = Atomic<Int>(0)
+    private let mcp: AdminBridge?
+    private let loops: LoopStates
 
-    /// - Parameter accessLog: nil for none.
+    /// - Parameters:
+    ///   - mcp: what answers at `/mcp`; nil where nothing does.
+    ///   - accessLog: nil for none.
     package init(
-        services: DataServices, operations: Operations, administration: AdminBridge, accessLog: AccessLog? = nil
+        services: DataServices, operations: Operations, administration: AdminBridge, mcp: AdminBridge?,
+        loops: LoopStates, accessLog: AccessLog? = nil
     ) {
         self.accessLog = accessLog
+        self.mcp = mcp
+        self.loops = loops
         self.services = services
         self.operations = operations
         self.administration = administration
@@ -39,13 +41,14 @@ package final class FrontDoor: HTTPHandling {
                 answerAside(request, services.crossOrigin.platform, reply) { administration.handle($0, reply: $1) }
                 return
             }
-            data.handle(request, path: rest, reply: reply, loop: loopState())
+            data.handle(request, path: rest, reply: reply, loop: loops.current())
         } else if path == "/health" || path == "/healthz" || path == "/readyz" || path == "/metrics" {
             reply.mark(plane: RequestMeters.Plane.operations.rawValue)
             answerAside(request, services.crossOrigin.platform, reply) { operations.handle($0, path: path, reply: $1) }
         } else {
             reply.mark(plane: RequestMeters.Plane.admin.rawValue)
-            answerAside(request, services.crossOrigin.admin, reply) { administration.handle($0, reply: $1) }
+            let bridge = path == "/mcp" ? mcp ?? administration : administration
+            answerAside(request, services.crossOrigin.admin, reply) { bridge.handle($0, reply: $1) }
         }
     }
 
@@ -68,10 +71,10 @@ package final class FrontDoor: HTTPHandling {
     }
 
     package func bodyLimit(of request: HTTPRequest) -> Int {
-        if request.pathStarts(with: "/api/v1/admin/") { return services.bodyLimits.admin }
+        if request.pathStarts(with: "/api/v1/admin/") || request.path == "/mcp" { return services.bodyLimits.admin }
         let platform = services.bodyLimits.data
         if let length = request.declaredLength, length <= ChannelConfig.smallestPayloadLimit { return platform }
-        let loop = loopState()
+        let loop = loops.current()
         guard loop.snapshot(of: services.state).limitsBodies else { return platform }
         let path = request.path
         guard path.hasPrefix(Self.dataPrefix) else { return platform }
@@ -83,7 +86,7 @@ package final class FrontDoor: HTTPHandling {
         services.meters.count(response, plane: exchange.plane, receivedAt: exchange.receivedAt)
         accessLog?.record(
             response, exchange, client: exchange.request.map(services.clientAddress.client) ?? exchange.peer,
-            lane: loopState().lane)
+            lane: loops.current().lane)
     }
 
     package func problem(_ problem: Problem, requestID: String, of request: HTTPRequest?) -> HTTPResponse {
@@ -97,16 +100,8 @@ package final class FrontDoor: HTTPHandling {
         let path = request.path
         if path.hasPrefix(Self.dataPrefix) {
             return data.policy(
-                of: request, path: path.dropFirst(Self.dataPrefix.utf8.count), loop: loopState())
+                of: request, path: path.dropFirst(Self.dataPrefix.utf8.count), loop: loops.current())
         }
-        return path.hasPrefix("/api/") ? services.crossOrigin.admin : services.crossOrigin.platform
-    }
-
-    private func loopState() -> LoopState {
-        if let state = loops.currentValue { return state }
-        let lane = nextLane.add(1, ordering: .relaxed).oldValue
-        let state = LoopState(lane: lane, state: services.state)
-        loops.currentValue = state
-        return state
+        return path.hasPrefix("/api/") || path == "/mcp" ? services.crossOrigin.admin : services.crossOrigin.platform
     }
 }

@@ -21,12 +21,13 @@ package final class Operations: Sendable {
     private let servesMetrics: Bool
     private let adminHeader: String
     private let clientAddress: ClientAddress
-    private let maySeeDetails: @Sendable (_ key: String?, _ peer: String) -> Bool
+    private let maySeeDetails: @Sendable (_ key: String?, _ client: String) -> Bool
 
     /// - Parameters:
     ///   - gauges: brings gauges up to date before they are written.
     ///   - servesMetrics: whether `/metrics` is there at all.
     ///   - adminHeader: the header that carries an admin key.
+    ///   - clientAddress: who is asking, for failures that count together.
     ///   - maySeeDetails: whether a caller with this key, from this address, may read metrics, and names in `/health`.
     package init(
         state: ServingState, queue: TraceQueue, registry: MetricRegistry, version: String,

@@ -5,6 +5,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import Vocabulary
 
 /// A running server, as commands ask it.
 package struct ServerConnection: Sendable {
@@ -97,16 +98,7 @@ package struct ServerConnection: Sendable {
     }
 
     /// A name as one segment of a path.
-    package static func segment(_ name: String) -> String {
-        let plain = Set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~".utf8)
-        return name.utf8.reduce(into: "") { text, byte in
-            if plain.contains(byte) {
-                text.unicodeScalars.append(Unicode.Scalar(byte))
-            } else {
-                text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-            }
-        }
-    }
+    package static func segment(_ name: String) -> String { PercentEncoding.segment(name) }
 
     /// `?a=b&c=d` of what is given, or nothing.
     package static func query(_ values: [(String, String?)]) -> String {

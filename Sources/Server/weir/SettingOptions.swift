@@ -11,7 +11,16 @@ struct SettingOptions: ParsableArguments {
     @Option(help: "auto, json or pretty.") var logFormat: String?
     @Option(help: "A key and its value, such as queue.workers=8.") var set: [String] = []
 
+    /// Or a message on standard error and an exit code.
     func read() throws -> Settings {
+        do { return try load() } catch let error as SettingsError {
+            Terminal.complain("weir: \(error)")
+            throw ExitCode(1)
+        }
+    }
+
+    /// - Throws: ``SettingsError`` for what the settings say, and a validation error for how they were given.
+    func load() throws -> Settings {
         var flags: [(key: String, value: String)] = []
         if let host { flags.append(("server.host", host)) }
         if let port { flags.append(("server.port", String(port))) }
@@ -22,13 +31,13 @@ struct SettingOptions: ParsableArguments {
             guard parts.count == 2 else { throw ValidationError("--set takes key=value, not `\(pair)`.") }
             flags.append((String(parts[0]), String(parts[1])))
         }
-        do throws(SettingsError) {
-            return try SettingsReader.read(
-                file: try file(), environment: ProcessInfo.processInfo.environment, flags: flags)
-        } catch {
-            FileHandle.standardError.write(Data("weir: \(error)\n".utf8))
-            throw ExitCode(1)
-        }
+        return try SettingsReader.read(
+            file: try file(), environment: ProcessInfo.processInfo.environment, flags: flags)
+    }
+
+    /// The configuration file that is read; nil where there is none.
+    var configurationFile: String? {
+        config ?? (FileManager.default.fileExists(atPath: "weir.toml") ? "weir.toml" : nil)
     }
 
     private func file() throws(SettingsError) -> (name: String, text: String)? {

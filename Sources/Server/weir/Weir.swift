@@ -8,6 +8,7 @@ struct Weir: AsyncParsableCommand {
         commandName: "weir", abstract: "One binary for everything you serve.", version: WeirServer.version,
         subcommands: [
             Serve.self, Apply.self, Get.self, Call.self, Traces.self, DeadLetters.self, Schedules.self, Test.self,
+            Keys.self, MCP.self, Doctor.self,
             Backup.self,
             Restore.self,
             Logic.self, Config.self,

@@ -72,12 +72,14 @@ package struct ChannelConfig: Sendable {
     /// Bytes of a request's body, after decompression; the platform's limit holds too.
     package var maxPayloadSize: Int?
     package var responseMode = ResponseMode.envelope
+    /// Where AI clients may call it as a tool.
+    package var tool: ChannelToolConfig?
 
     /// Keys of the runtime we are compatible with that this release does not have: refused, never ignored.
     private static let later = ["oauth2_login"]
     private static let known = [
         "rate_limit", "principal_rate_limit", "timeout_ms", "validation_logic", "backpressure", "tracing", "request",
-        "response", "auth", "origin_allow_list", "cors", "deduplication", "cache",
+        "response", "auth", "origin_allow_list", "cors", "deduplication", "cache", "mcp",
     ]
 
     static func read(_ parent: inout InputReader) -> ChannelConfig {
@@ -112,6 +114,7 @@ package struct ChannelConfig: Sendable {
             config.deduplication = ChannelGuards.deduplication(part, &reader)
         }
         if let part = reader.field("cache") { config.cache = ChannelGuards.cache(part, &reader) }
+        if let part = reader.field("mcp") { config.tool = ChannelToolConfig.read(part, &reader, channel: parent.value) }
         if let part = reader.field("request") {
             config.bodyMode = mode(
                 part, "request", "body_mode", &reader, BodyMode.auto, ["auto", "payload"], also: ["max_payload_size"])

@@ -48,7 +48,7 @@ import Vocabulary
         }
     }
 
-    @Test func `a file from before there were schedules is brought up to date`() async throws {
+    @Test func `a file from before there were schedules and keys is brought up to date`() async throws {
         try await withFolder { url in
             let now = Timestamp(microseconds: 1_000)
             let trace = TraceRecord(
@@ -61,7 +61,8 @@ import Vocabulary
             try await connection.open(String(url.dropFirst(7)), readOnly: false)
             try await connection.execute(
                 """
-                DROP TABLE occurrences; DROP TABLE schedule_cursors; DELETE FROM numbers WHERE name = 'schedule_epoch';
+                DROP TABLE occurrences; DROP TABLE schedule_cursors; DROP TABLE admin_keys;
+                DELETE FROM numbers WHERE name IN ('schedule_epoch', 'admin_keys');
                 PRAGMA user_version = 2;
                 """)
             await connection.close()
@@ -70,9 +71,11 @@ import Vocabulary
             let epoch = try await store.beginScheduling()
             let leased = try await store.lease(limit: 1, owner: "me", alive: ["me"], now: now)
             let open = try await store.openOccurrences()
+            let keys = try await store.loadAdminKeys()
             await store.close()
 
             #expect(epoch == 1 && open.isEmpty && leased.map(\.id) == [trace.id])
+            #expect(keys == AdminKeySnapshot(generation: 0, records: []))
         }
     }
 

@@ -102,6 +102,9 @@ final class Client {
         return Array((text + "\r\n" + (body ?? "")).utf8)
     }
 
+    /// Sends bytes as they are.
+    func exchange(_ bytes: [UInt8]) -> Reply? { write(bytes) ? read() : nil }
+
     func call(_ method: String, _ path: String, _ body: String? = nil, headers: [String] = []) throws -> Reply {
         guard write(Self.request(method, path, body, headers: headers)), let reply = read() else {
             throw RunningWeir.Failure("no reply to \(method) \(path)")

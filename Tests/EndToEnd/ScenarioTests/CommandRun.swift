@@ -15,11 +15,23 @@ struct CommandRun: CustomStringConvertible {
 final class RunningCommand {
     private let process: Process
     private let output: Pipe
+    private let input: Pipe?
     private var text = ""
 
-    fileprivate init(_ process: Process, _ output: Pipe) {
+    fileprivate init(_ process: Process, _ output: Pipe, _ input: Pipe?) {
         self.process = process
         self.output = output
+        self.input = input
+    }
+
+    /// Writes to its input, which stays open.
+    func write(_ line: String) throws { try input?.fileHandleForWriting.write(contentsOf: Data((line + "\n").utf8)) }
+
+    /// Ends its input and waits for its end.
+    func finish() throws -> Int32 {
+        try input?.fileHandleForWriting.close()
+        process.waitUntilExit()
+        return process.terminationStatus
     }
 
     deinit { stop() }
@@ -56,12 +68,15 @@ extension RunningWeir {
         try Self.command(["-c", line], environment: address, program: URL(fileURLWithPath: "/bin/sh"))
     }
 
-    func start(command arguments: [String]) throws -> RunningCommand {
+    /// - Parameter takesInput: whether its input is written by the test; else it is the test's own.
+    func start(command arguments: [String], takesInput: Bool = false) throws -> RunningCommand {
         let process = Self.process(arguments, environment: address)
         let output = Pipe()
         process.standardOutput = output
+        let input = takesInput ? Pipe() : nil
+        if let input { process.standardInput = input }
         try process.run()
-        return RunningCommand(process, output)
+        return RunningCommand(process, output, input)
     }
 
     static func command(

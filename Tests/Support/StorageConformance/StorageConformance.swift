@@ -17,8 +17,8 @@ package struct StorageConformance: Sendable {
     }
 
     package static let promises: [String: @Sendable (any DurableStore) async throws -> Void] =
-        definitionPromises.merging(auditPromises) { $1 }.merging(tracePromises) { $1 }.merging(occurrencePromises) {
-            $1
+        [definitionPromises, auditPromises, tracePromises, occurrencePromises, adminKeyPromises].reduce(into: [:]) {
+            $0.merge($1) { $1 }
         }
 
     package func verify(_ promise: String) async throws {

@@ -1,0 +1,40 @@
+import Vocabulary
+
+/// Who may use the admin API while there is no key: whoever is on this machine, but no page of another site that a
+/// browser on this machine shows. Such a page sends its `Origin`, or, with a name that it has led here (DNS rebinding),
+/// a `Host` that is not ours.
+enum OpenAdmin {
+    /// - Parameter trusts: whether the settings let pages of an origin in all the same.
+    static func check(_ request: AdminRequest, _ trusts: (String) -> Bool) throws(Problem) {
+        let host = request.header("host").map { Self.hostName($0) }
+        let origin = request.header("origin").flatMap { trusts($0) ? nil : Self.hostName(ofOrigin: $0) }
+        for name in [host, origin] {
+            guard let name, !isLoopback(name) else { continue }
+            throw Problem(
+                .forbidden,
+                "Without an admin key the admin API answers to this machine only, and `\(name.prefix(64))` is not it. Make a key with `weir keys create`."
+            )
+        }
+    }
+
+    /// Whether a page with this `Origin` was served by the machine that shows it.
+    static func isLocal(origin: String) -> Bool { isLoopback(hostName(ofOrigin: origin)) }
+
+    private static func hostName(ofOrigin origin: String) -> String {
+        origin.firstRange(of: "://").map { hostName(String(origin[$0.upperBound...])) } ?? origin
+    }
+
+    /// Without its port.
+    private static func hostName(_ authority: String) -> String {
+        if authority.hasPrefix("[") { return String(authority.dropFirst().prefix { $0 != "]" }) }
+        return String(authority.prefix { $0 != ":" })
+    }
+
+    /// The names and addresses that lead to the machine one is on (RFC 6761, section 6.3; RFC 1122, section 3.2.1.3).
+    static func isLoopback(_ host: String) -> Bool {
+        let host = host.lowercased()
+        if host == "localhost" || host.hasSuffix(".localhost") || host == "::1" { return true }
+        let parts = host.split(separator: ".", omittingEmptySubsequences: false)
+        return parts.count == 4 && parts[0] == "127" && parts.allSatisfy { UInt8($0) != nil }
+    }
+}

@@ -197,15 +197,14 @@ struct DataPlane: Sendable {
         let metadata = RequestMetadata.make(
             for: request, channel: channel.name, parameters: parameters, supplied: body.metadata, headers: headers,
             in: arena)
-        let config = channel.definition.config
-        let usesKey = config.rateLimit?.keyLogic != nil || config.principalRateLimit != nil
         var input = AdmissionInput(
             client: client,
-            headers: usesKey ? RequestMetadata.headers(of: request, masksCredentials: false, in: arena) : headers,
+            headers: channel.keysSeeHeaders
+                ? RequestMetadata.headers(of: request, masksCredentials: false, in: arena) : headers,
             payload: body.payload, metadata: metadata, arena: arena, nanoseconds: request.receivedAt)
         let rate =
             channel.looksAtCallers
-            ? try check(channel, &input, request, resumed) : try channel.check(&input)
+            ? try check(channel, &input, request, resumed) : try channel.check(input)
         // A masked header would put everybody into one bucket; its value is hashed and not kept.
         let sticky = services.stickyHeader.isEmpty ? nil : request.headerValue(services.stickyHeader)
         return Intake(

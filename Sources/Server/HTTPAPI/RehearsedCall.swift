@@ -75,10 +75,10 @@ package struct RehearsedCall {
         let metadata = RequestMetadata.make(
             for: request, channel: channel.name, parameters: parameters, supplied: body.metadata, headers: headers,
             in: arena)
-        var input = AdmissionInput(
+        let input = AdmissionInput(
             client: request.peer, headers: RequestMetadata.headers(of: request, masksCredentials: false, in: arena),
             payload: body.payload, metadata: metadata, arena: arena, nanoseconds: request.receivedAt)
-        let rate = try channel.check(&input)
+        let rate = try channel.check(input)
         let id = rehearsal.makeIdentifier()
         let run = try ChannelRun(
             channel: channel, workflow: channel.workflow(bucket: 0), payload: body.payload, metadata: metadata,

@@ -63,19 +63,22 @@ package struct OutsideCall {
 }
 
 extension ServedChannel {
-    /// The channel's own line of gates, cheap refusals first: rate, authentication, authorisation, the caller's own rate,
-    /// origin, validation. The permit comes last, with ``takePermit()``.
+    /// The gates for calls from inside, which were let in elsewhere: rate, then validation. The permit comes last, with
+    /// ``takePermit()``.
+    package func check(_ input: AdmissionInput) throws(Refusal) -> RateDecision? {
+        let rate = try checkRate(input)
+        try checkValidation(input)
+        return rate
+    }
+
+    /// The whole line of gates, for calls from outside, cheap refusals first: rate, authentication, authorisation, the
+    /// caller's own rate, origin, validation.
     ///
-    /// - Parameters:
-    ///   - input: its metadata gains `auth` where the caller is known.
-    ///   - outside: what an outside caller shows; nil for calls from inside, which were let in elsewhere: they pass rate
-    ///     and validation alone.
-    package func check(
-        _ input: inout AdmissionInput, outside: OutsideCall? = nil
-    ) throws(Refusal) -> RateDecision? {
+    /// - Parameter input: its metadata gains `auth` where the caller is known.
+    package func check(_ input: inout AdmissionInput, outside: OutsideCall) throws(Refusal) -> RateDecision? {
         let rate: RateDecision?
-        if let resumed = outside?.resumed { rate = resumed.rate } else { rate = try checkRate(input) }
-        if let outside { try checkCaller(outside, &input, rate) }
+        if let resumed = outside.resumed { rate = resumed.rate } else { rate = try checkRate(input) }
+        try checkCaller(outside, &input, rate)
         try checkValidation(input)
         return rate
     }

@@ -33,11 +33,11 @@ package struct ChannelCaller: ChannelCalling {
             return .refused(Problem(.engine, "The channel `\(call.channel)` runs on a schedule and cannot be called."))
         }
         let now = Stopwatch.nanoseconds()
-        var input = AdmissionInput(
+        let input = AdmissionInput(
             client: "channel:" + caller, headers: call.metadata.member("headers") ?? .null,
             payload: call.payload, metadata: call.metadata, arena: call.arena, nanoseconds: now)
         do throws(Refusal) {
-            _ = try channel.check(&input)
+            _ = try channel.check(input)
             try channel.takePermit()
         } catch {
             return .refused(error.problem)

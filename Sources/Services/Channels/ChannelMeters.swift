@@ -13,7 +13,7 @@ package struct ChannelMeters: Sendable {
     let refusedByRule: Counter
     package let duration: Histogram
 
-    package init(channel: String, knowsCallers: Bool, registry: MetricRegistry) {
+    package init(channel: String, knowsCallers: Bool = false, registry: MetricRegistry) {
         func messages(_ status: String) -> Counter {
             registry.counter(Catalogue.messages, labels: [("channel", channel), ("status", status)])
         }

@@ -20,6 +20,8 @@ package final class ServedChannel: Sendable {
     package let rateLimiter: RateLimiter?
     let principalLimiter: RateLimiter?
     package let callerCheck: (any CallerChecking)?
+    /// Whether the key of a rate limit is worked out from the request's headers, credentials among them.
+    package let keysSeeHeaders: Bool
     package let concurrency: ConcurrencyLimiter?
     package let meters: ChannelMeters
     /// The versions a request may meet: part of the key of what is remembered of them.
@@ -33,6 +35,7 @@ package final class ServedChannel: Sendable {
         callerCheck: (any CallerChecking)?, previous: ServedChannel?, meters: ChannelMeters
     ) {
         self.callerCheck = callerCheck
+        keysSeeHeaders = definition.config.rateLimit?.keyLogic != nil || definition.config.principalRateLimit != nil
         self.id = id
         self.activatedAt = activatedAt
         self.definition = definition

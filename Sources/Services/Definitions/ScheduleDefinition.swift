@@ -39,7 +39,8 @@ package struct ScheduleDefinition: Sendable {
     private static let mostPayloadBytes = 1 << 20
     /// Guards for callers, of which a schedule has none.
     private static let refusedConfig = [
-        "auth", "origin_allow_list", "cors", "rate_limit", "deduplication", "cache", "request", "response", "mcp",
+        "auth", "origin_allow_list", "cors", "rate_limit", "principal_rate_limit", "deduplication", "cache", "request",
+        "response", "mcp",
     ]
 
     /// - Returns: the schedule where it can be read; what is wrong is reported.

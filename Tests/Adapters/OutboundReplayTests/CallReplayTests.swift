@@ -29,6 +29,21 @@ import Vocabulary
         return try CallRecording(parsing: Array(text.utf8))
     }
 
+    @Test func `credentials that are asked for are not kept, and not asked for in a replay`() async throws {
+        var request = Self.request("token", method: "POST")
+        request.asksForCredentials = true
+        let recording = try await Self.recorded([request, Self.request("x")]) { _ in
+            OutboundReply(status: 200, body: Array(#"{"access_token":"hidden"}"#.utf8))
+        }
+        let replay = CallReplay(recording.calls, mask: Self.mask)
+
+        let reply = try await replay.outbound.send(request)
+
+        #expect(recording.calls.count == 1)
+        #expect(reply.status == 200 && String(decoding: reply.body, as: UTF8.self) == #"{"access_token":"replay"}"#)
+        #expect(replay.missing.isEmpty && replay.unused.count == 1)
+    }
+
     @Test func `the same question gets its answers in their order, and then none`() async throws {
         let count = Counter()
         let recording = try await Self.recorded([Self.request("x"), Self.request("x")]) { _ in

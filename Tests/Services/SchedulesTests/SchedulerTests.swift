@@ -72,7 +72,7 @@ import Workflows
                 #expect(details.isEmpty, "\(details)")
                 return ServedChannel(
                     id: id, version: Int(generation), activatedAt: activatedAt,
-                    definition: try #require(definition), workflows: [(workflow, 100)], previous: nil,
+                    definition: try #require(definition), workflows: [(workflow, 100)], callerCheck: nil, previous: nil,
                     meters: ChannelMeters(channel: id, registry: MetricRegistry()))
             }
             state.swap(

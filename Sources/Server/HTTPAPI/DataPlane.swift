@@ -20,11 +20,7 @@ struct DataPlane: Sendable {
     /// How many tasks a run may execute before it leaves the event loop to others.
     static let stepsOnLoop = 512
 
-    /// - Parameter resumed: how far the request came before it had to wait for what its authentication needs.
-    func handle(
-        _ request: HTTPRequest, path: Substring, reply: HTTPReplyHandle, loop: LoopState,
-        resumed: OutsideCall.Resumed? = nil
-    ) {
+    func handle(_ request: HTTPRequest, path: Substring, reply: HTTPReplyHandle, loop: LoopState) {
         let requestID = reply.requestID
         let (name, isAsync) = Self.splitAsync(path)
         let snapshot = loop.snapshot(of: services.state)
@@ -47,9 +43,11 @@ struct DataPlane: Sendable {
     }
 
     /// The path of a request whose channel is known.
+    ///
+    /// - Parameter resumed: how far it came before it had to wait for what its authentication needs.
     func serve(
         _ request: HTTPRequest, channel: ServedChannel, parameters: [(name: String, value: String)], isAsync: Bool,
-        snapshot: ServingSnapshot, reply: HTTPReplyHandle, loop: LoopState
+        snapshot: ServingSnapshot, reply: HTTPReplyHandle, loop: LoopState, resumed: OutsideCall.Resumed? = nil
     ) {
         let requestID = reply.requestID
         reply.mark(channel: channel.name)
@@ -68,7 +66,12 @@ struct DataPlane: Sendable {
             loop.giveBack(arena)
             if let remedy = error.remedy, resumed == nil {
                 let next = OutsideCall.Resumed(rate: error.rate)
-                if wait(for: remedy, request, path: path, reply: reply, loop: loop, then: next) { return }
+                let isWaiting = wait(for: remedy, request, reply: reply, loop: loop) { request, loop in
+                    serve(
+                        request, channel: channel, parameters: parameters, isAsync: isAsync, snapshot: snapshot,
+                        reply: reply, loop: loop, resumed: next)
+                }
+                if isWaiting { return }
             }
             reply.send(Replies.refusal(error, requestID: requestID))
         }
@@ -78,16 +81,13 @@ struct DataPlane: Sendable {
     ///
     /// - Returns: whether there is room to wait.
     private func wait(
-        for remedy: @escaping @Sendable () async -> Void, _ request: HTTPRequest, path: Substring,
-        reply: HTTPReplyHandle, loop: LoopState, then next: OutsideCall.Resumed
+        for remedy: @escaping @Sendable () async -> Void, _ request: HTTPRequest, reply: HTTPReplyHandle,
+        loop: LoopState, then goOn: @escaping @Sendable (HTTPRequest, LoopState) -> Void
     ) -> Bool {
         let kept = NIOLoopBound((request: request.kept(), loop: loop), eventLoop: reply.eventLoop)
-        let path = String(path)
         return services.background.start(on: reply.eventLoop) {
             await remedy()
-            reply.eventLoop.execute {
-                handle(kept.value.request, path: path[...], reply: reply, loop: kept.value.loop, resumed: next)
-            }
+            reply.eventLoop.execute { goOn(kept.value.request, kept.value.loop) }
         }
     }
 

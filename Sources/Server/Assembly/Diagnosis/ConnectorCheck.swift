@@ -1,3 +1,4 @@
+import Authentication
 import Channels
 import Configuring
 import Connectors
@@ -42,8 +43,11 @@ enum ConnectorCheck {
             connectors: ConnectorSet.Builder(
                 secrets: secrets, outbound: outbound,
                 databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
-                breaker: .init(isEnabled: false, threshold: 1, recovery: .seconds(1)), registry: registry))
-        let snapshot = builder.build(definitions, previous: .empty)
+                breaker: .init(isEnabled: false, threshold: 1, recovery: .seconds(1)), registry: registry),
+            // Fetched when a caller shows a token: not here.
+            keySets: RemoteKeySets(outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs),
+            runsSchedules: settings.cronEnabled)
+        let snapshot = await builder.build(definitions, previous: .empty)
         var findings = faults(snapshot.connectors) + issues(snapshot)
         if connects { findings += await probes(snapshot.connectors) }
         await outbound.shutDown()

@@ -17,10 +17,12 @@ build: bootstrap ## Build the release binary
 run: build ## Start the server with the orders example on 127.0.0.1:8080
 	@scripts/run-example
 
+# The scenarios come by themselves: they wait for real programs, and would keep the others from their threads.
 test: ## Run all tests
 	@scripts/bootstrap --test
 	@$(SWIFT) build --product weir
-	@$(SWIFT) test
+	@$(SWIFT) test --skip '^ScenarioTests\.'
+	@$(SWIFT) test --skip-build --filter '^ScenarioTests\.'
 
 check: ## What CI checks: format, floors, sizes, warnings
 	@scripts/bootstrap --check

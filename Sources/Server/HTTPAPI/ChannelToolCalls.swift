@@ -68,7 +68,7 @@ package struct ChannelToolCalls: ChannelToolSource {
         var headers = request.headers.filter { $0.0 != "host" }
         headers += [("host", request.header("host") ?? "localhost"), ("content-type", "application/json")]
         try InsideCall.begin(
-            method, "/api/v1/data/" + PercentEncoding.segment(name), headers: headers, body: ByteBuffer(bytes: body),
+            method, "/api/v1/data/" + PercentEncoding.segment(name), headers: headers, body: body,
             peer: request.client, requestID: request.requestID, on: loop, answered: answered
         ) { request, reply in
             DataPlane(services: services).serve(

@@ -20,8 +20,10 @@ package struct HTTPRequest {
 
     /// A request that came over no connection: for trying a channel out.
     ///
-    /// - Parameter head: from the request line through the empty line; it is read as strictly as any.
-    package init(head text: String, body: [UInt8]) throws(Problem) {
+    /// - Parameters:
+    ///   - head: from the request line through the empty line; it is read as strictly as any.
+    ///   - peer: whom handlers are to see as the client.
+    package init(head text: String, body: [UInt8], peer: String = "127.0.0.1") throws(Problem) {
         let head = HTTPHead()
         head.buffer = ByteBuffer(string: text)
         let read = head.buffer.withUnsafeReadableBytes { bytes -> Problem? in
@@ -31,7 +33,7 @@ package struct HTTPRequest {
             } catch { return error }
         }
         if let read { throw read }
-        self.init(head: head, body: ByteBuffer(bytes: body), receivedAt: Stopwatch.nanoseconds(), peer: "127.0.0.1")
+        self.init(head: head, body: ByteBuffer(bytes: body), receivedAt: Stopwatch.nanoseconds(), peer: peer)
     }
 
     /// A copy that may be kept.

@@ -12,28 +12,17 @@ package enum InsideCall {
     ///   - handle: hands the request over; see ``HTTPHandling/handle(_:reply:)``.
     /// - Throws: a problem where the headers would not be taken from a connection either; nothing is called then.
     package static func begin(
-        _ method: String, _ path: String, headers: [(String, String)], body: ByteBuffer, peer: String,
+        _ method: String, _ path: String, headers: [(String, String)], body: [UInt8], peer: String,
         requestID: String, on loop: any EventLoop, answered: @escaping @Sendable (HTTPResponse) -> Void,
         _ handle: (HTTPRequest, HTTPReplyHandle) -> Void
     ) throws(Problem) {
         var text = "\(method) \(path) HTTP/1.1\r\n"
         for (name, value) in headers { text += "\(name): \(value)\r\n" }
         text += "\r\n"
-        let head = HTTPHead()
-        head.buffer = ByteBuffer(string: text)
-        let parser = HTTPHeadParser(maxHeaders: HTTPServerLimits().maxHeaders + 8)
-        let fault = head.buffer.withUnsafeReadableBytes { bytes -> Problem? in
-            do throws(Problem) {
-                try parser.parse(bytes, into: head)
-                return nil
-            } catch {
-                return error
-            }
-        }
-        if let fault { throw fault }
+        let request = try HTTPRequest(head: text, body: body, peer: peer)
         let outlet = InsideOutlet(requestID: requestID, answered: answered)
         handle(
-            HTTPRequest(head: head, body: body, receivedAt: Stopwatch.nanoseconds(), peer: peer),
+            request,
             HTTPReplyHandle(connection: NIOLoopBound(outlet, eventLoop: loop), exchange: 0, eventLoop: loop))
     }
 }

@@ -16,16 +16,20 @@ package final class OAuth2TokenSource: Sendable {
     private let flight = SingleFlight<Result<String, OAuth2Fault>>()
 
     /// For one answer of the authorisation server, however much time the call has.
-    private static let longestWait = Duration.seconds(10)
+    private let longestWait: Duration
     private static let mostBytes = 64 * 1024
     /// Where the server does not say how long a token lives.
     private static let usualLifetime = 300.0
 
-    /// - Parameter clock: ``Stopwatch`` nanoseconds.
+    /// - Parameters:
+    ///   - longestWait: for one answer of the authorisation server, however much time a call has.
+    ///   - clock: ``Stopwatch`` nanoseconds.
     package init(
         _ grant: OAuth2Grant, outbound: any OutboundHTTP, allowsPrivateAddresses: Bool, meters: OAuth2Meters? = nil,
+        longestWait: Duration = .seconds(10),
         clock: @escaping @Sendable () -> UInt64 = { Stopwatch.nanoseconds() }
     ) {
+        self.longestWait = longestWait
         self.grant = grant
         self.outbound = outbound
         self.allowsPrivateAddresses = allowsPrivateAddresses
@@ -49,7 +53,7 @@ package final class OAuth2TokenSource: Sendable {
             if let meanwhile, flight.isUnderWay { return meanwhile }
             let left = limit - .nanoseconds(Int64(clock() - start))
             guard left > .zero else { throw .timedOut }
-            let wait = min(left, Self.longestWait)
+            let wait = min(left, longestWait)
             switch await flight.run(waitingAtMost: wait, { await self.ask(within: wait) }) {
             case .success(let token): return token
             case .failure(let fault):
@@ -57,7 +61,7 @@ package final class OAuth2TokenSource: Sendable {
                 return meanwhile
             case nil:
                 // Whoever asked had less time than this call: it takes its turn, while it has time itself.
-                if wait == Self.longestWait || left <= wait { throw .timedOut }
+                if wait == longestWait || left <= wait { throw .timedOut }
             }
         }
     }
@@ -74,7 +78,7 @@ package final class OAuth2TokenSource: Sendable {
             return settle(Self.read(reply))
         } catch {
             switch error {
-            case .timedOut where limit < Self.longestWait: return nil
+            case .timedOut where limit < longestWait: return nil
             case .timedOut: return settle(.failure(.timedOut))
             case .unreachable(let reason): return settle(.failure(.unavailable(reason)))
             case .refusedAddress(let reason), .malformed(let reason), .notRecorded(let reason):

@@ -168,6 +168,8 @@ import Testing
             (#","config":{"cors":{"allowed_origins":["https://a.example"]}}"#, "config.cors"),
             (#","config":{"cache":{"enabled":true,"ttl_secs":1}}"#, "config.cache"),
         ] { #expect(try paths(channel(good, more)) == [path], "\(more)") }
+        let principal = #","config":{"principal_rate_limit":{"requests_per_second":1,"key_logic":"x"}}"#
+        #expect(try Set(paths(channel(good, principal))) == ["config.principal_rate_limit"])
         let list = try client.call("GET", "\(Client.admin)/channels").object
         #expect(list["total"] as? Int == 0)
         for (query, path) in [

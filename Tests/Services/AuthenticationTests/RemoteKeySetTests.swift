@@ -19,7 +19,7 @@ private final class Issuer: Sendable {
                 asked.add(1, ordering: .relaxed)
                 let body = try word.withLock { $0 }.get()
                 return OutboundReply(status: 200, body: Array(body.utf8))
-            }, allowsPrivateAddresses: false, clock: { self.now.withLock { $0 } })
+            }, allowsPrivateAddresses: false, timeout: .seconds(3600), clock: { self.now.withLock { $0 } })
     }
 
     func say(_ keys: String...) { word.withLock { $0 = .success("{\"keys\":[\(keys.joined(separator: ","))]}") } }

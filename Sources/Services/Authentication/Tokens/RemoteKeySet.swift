@@ -19,7 +19,7 @@ package final class RemoteKeySet: Sendable {
     private let flight = SingleFlight<Bool>()
 
     /// For one fetch, and for waiting for it.
-    private static let timeout = Duration.seconds(5)
+    private let timeout: Duration
     private static let mostBytes = 256 * 1024
     private static let mostKeys = 100
     /// Requests that may wait for one fetch; others are judged by what is known.
@@ -27,8 +27,10 @@ package final class RemoteKeySet: Sendable {
 
     init(
         url: String, outbound: any OutboundHTTP, allowsPrivateAddresses: Bool,
-        observe: @escaping RemoteKeySets.Observer, clock: @escaping @Sendable () -> UInt64
+        observe: @escaping RemoteKeySets.Observer, timeout: Duration,
+        clock: @escaping @Sendable () -> UInt64
     ) {
+        self.timeout = timeout
         self.clock = clock
         self.url = url
         self.outbound = outbound
@@ -55,7 +57,7 @@ package final class RemoteKeySet: Sendable {
 
     /// Fetches the keys, or waits for whoever is at it. Ends within seconds, whatever the issuer does.
     package func refresh() async {
-        _ = await flight.run(waitingAtMost: Self.timeout) {
+        _ = await flight.run(waitingAtMost: timeout) {
             // Somebody may have been here between the advice and now.
             guard state.withLock({ $0.freshness.mayFetch(at: clock()) }) else { return true }
             do throws(FetchFault) {
@@ -83,7 +85,7 @@ package final class RemoteKeySet: Sendable {
     private func fetch() async throws(FetchFault) -> VerificationKeys {
         let request = OutboundRequest(
             method: "GET", url: url, headers: [("accept", "application/json"), ("user-agent", "weir")],
-            timeout: Self.timeout, maxReplyBytes: Self.mostBytes, allowsPrivateAddresses: allowsPrivateAddresses)
+            timeout: timeout, maxReplyBytes: Self.mostBytes, allowsPrivateAddresses: allowsPrivateAddresses)
         let reply: OutboundReply
         do throws(OutboundFailure) { reply = try await outbound.send(request) } catch {
             throw FetchFault(reason: "\(error)")
@@ -118,14 +120,18 @@ package final class RemoteKeySets: Sendable {
     private let outbound: any OutboundHTTP
     private let allowsPrivateAddresses: Bool
     private let observe: Observer
+    private let timeout: Duration
     private let clock: @Sendable () -> UInt64
     private let entries = Mutex<[String: Entry]>([:])
 
-    /// - Parameter clock: ``Stopwatch`` nanoseconds.
+    /// - Parameters:
+    ///   - timeout: for one fetch, and for waiting for it.
+    ///   - clock: ``Stopwatch`` nanoseconds.
     package init(
         outbound: any OutboundHTTP, allowsPrivateAddresses: Bool, observe: @escaping Observer = { _, _ in },
-        clock: @escaping @Sendable () -> UInt64 = { Stopwatch.nanoseconds() }
+        timeout: Duration = .seconds(5), clock: @escaping @Sendable () -> UInt64 = { Stopwatch.nanoseconds() }
     ) {
+        self.timeout = timeout
         self.clock = clock
         self.outbound = outbound
         self.allowsPrivateAddresses = allowsPrivateAddresses
@@ -138,7 +144,7 @@ package final class RemoteKeySets: Sendable {
             entries = entries.filter { $0.value.set != nil }
             let made = RemoteKeySet(
                 url: url, outbound: outbound, allowsPrivateAddresses: allowsPrivateAddresses, observe: observe,
-                clock: clock)
+                timeout: timeout, clock: clock)
             entries[url] = Entry(made)
             return made
         }

@@ -55,14 +55,14 @@ import Vocabulary
         return (texts.joined(separator: ","), values)
     }
 
-    /// Seconds since 1970 of changes of clocks from 2015 to 2025.
+    /// Seconds since 1970 of changes of clocks from 2015 to 2023: later ones differ between editions of the zone database.
     private func changes(_ rules: ZoneRules) -> [Int64] {
         var found: [Int64] = []
         var second: Int64 = 1_420_070_400
-        while second < 1_767_225_600 {
+        while second < 1_704_067_200 {
             found.append(second)
             let span = rules.span(at: second)
-            guard span.end < 1_767_225_600 else { break }
+            guard span.end < 1_704_067_200 else { break }
             second = span.end
         }
         return found

@@ -264,6 +264,10 @@ let package = Package(
             name: "StorageConformance", dependencies: ["Storage", "Vocabulary"],
             path: "Tests/Support/StorageConformance", swiftSettings: swift),
         .testTarget(
+            name: "OutboundHTTPClientTests",
+            dependencies: ["OutboundHTTPClient", "Seeds", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Tests/Adapters/OutboundHTTPClientTests"),
+        .testTarget(
             name: "StorageTests", dependencies: ["Storage", "StorageConformance"], path: "Tests/Ports/StorageTests"),
         .testTarget(
             name: "StorageSQLiteTests",

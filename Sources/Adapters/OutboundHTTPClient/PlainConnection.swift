@@ -1,16 +1,16 @@
 import NIOCore
-import NIOHTTP1
 import Outbound
 
 /// One connection without TLS to another system, on its event loop: one exchange after the other.
 final class PlainConnection: ChannelInboundHandler {
-    typealias InboundIn = HTTPClientResponsePart
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
     typealias Completion = (Result<OutboundReply, OutboundFailure>, _ mayBeRepeated: Bool) -> Void
 
     private struct Exchange {
-        var head: HTTPResponseHead?
-        var body: [UInt8] = []
+        var reader: ReplyReader
+        /// Whether anything came back.
+        var isAnswered = false
         var maxBytes: Int
         var deadline: Scheduled<Void>
         var completion: Completion
@@ -19,6 +19,8 @@ final class PlainConnection: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var exchange: Exchange?
     private var idleTimer: Scheduled<Void>?
+    private var inbound = ByteBuffer()
+    private var outbound = ByteBufferAllocator().buffer(capacity: 512)
     /// Told when it is free again, or gone.
     private let changed: (PlainConnection, _ isFree: Bool) -> Void
 
@@ -39,46 +41,19 @@ final class PlainConnection: ChannelInboundHandler {
             return completion(.failure(.unreachable("the connection broke")), true)
         }
         precondition(exchange == nil, "a connection has one exchange at a time")
+        outbound.clear()
+        guard RequestHead.write(request, path: path, host: host, into: &outbound) else {
+            changed(self, true)
+            return completion(.failure(.malformed("a header has a line break")), false)
+        }
         let timer = context.eventLoop.assumeIsolated().scheduleTask(deadline: deadline) {
             self.end(.failure(.timedOut))
         }
-        exchange = Exchange(maxBytes: request.maxReplyBytes, deadline: timer, completion: completion)
-        var head = HTTPRequestHead(version: .http1_1, method: HTTPMethod(rawValue: request.method), uri: path)
-        head.headers.reserveCapacity(request.headers.count + 2)
-        head.headers.add(name: "host", value: host)
-        for (name, value) in request.headers where !Self.isOurs(name) {
-            guard Self.isClean(name), Self.isClean(value) else {
-                exchange = nil
-                timer.cancel()
-                changed(self, true)
-                return completion(.failure(.malformed("a header has a line break")), false)
-            }
-            head.headers.add(name: name, value: value)
-        }
-        if !request.body.isEmpty || !["GET", "HEAD", "DELETE"].contains(request.method) {
-            head.headers.add(name: "content-length", value: String(request.body.count))
-        }
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !request.body.isEmpty {
-            context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: request.body)))), promise: nil)
-        }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-    }
-
-    /// No header ends its line early. Names were checked where they come from; this is what keeps messages apart.
-    private static func isClean(_ text: String) -> Bool {
-        text.utf8.allSatisfy { $0 != 13 && $0 != 10 && $0 != 0 }
-    }
-
-    /// What frames the message is ours to say.
-    private static func isOurs(_ name: String) -> Bool {
-        switch name.utf8.count {
-        case 4: name.lowercased() == "host"
-        case 10: name.lowercased() == "connection"
-        case 14: name.lowercased() == "content-length"
-        case 17: name.lowercased() == "transfer-encoding"
-        default: false
-        }
+        exchange = Exchange(
+            reader: ReplyReader(method: request.method, maxBodyBytes: request.maxReplyBytes),
+            maxBytes: request.maxReplyBytes, deadline: timer, completion: completion)
+        outbound.writeBytes(request.body)
+        context.writeAndFlush(wrapOutboundOut(outbound), promise: nil)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -86,38 +61,38 @@ final class PlainConnection: ChannelInboundHandler {
             context.close(promise: nil)  // an answer nobody asked for
             return
         }
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            exchange?.head = head
-            if let length = head.headers.first(name: "content-length").flatMap({ Int($0) }), let known = exchange,
-                length > known.maxBytes
-            {
-                end(.failure(.tooLarge(known.maxBytes)))
+        var bytes = unwrapInboundIn(data)
+        exchange?.isAnswered = true
+        let isDone: Bool
+        do throws(ReplyReader.Fault) {
+            if inbound.readableBytes == 0 {
+                isDone = try exchange?.reader.read(&bytes) ?? false
+                inbound = bytes
+            } else {
+                inbound.writeBuffer(&bytes)
+                isDone = try exchange?.reader.read(&inbound) ?? false
             }
-        case .body(let part):
-            guard let known = exchange, known.body.count + part.readableBytes <= known.maxBytes else {
-                end(.failure(.tooLarge(exchange?.maxBytes ?? 0)))
-                return
-            }
-            exchange?.body += part.readableBytesView
-        case .end: finish()
+        } catch {
+            let failure: OutboundFailure =
+                error == .tooLarge ? .tooLarge(exchange?.maxBytes ?? 0) : .unreachable("the reply is malformed")
+            return end(.failure(failure))
         }
+        if isDone { finish() }
     }
 
     private func finish() {
-        guard let done = exchange, let head = done.head else {
-            return end(.failure(.unreachable("the reply is malformed")))
-        }
+        guard let done = exchange else { return }
         exchange = nil
         done.deadline.cancel()
-        let reply = OutboundReply(
-            status: Int(head.status.code), headers: head.headers.map { ($0.name, $0.value) }, body: done.body)
-        if head.isKeepAlive, let context, context.channel.isActive {
+        let reader = done.reader
+        if reader.keepsAlive, inbound.readableBytes == 0, let context, context.channel.isActive {
+            inbound = ByteBuffer()
             changed(self, true)
         } else {
             context?.close(promise: nil)
         }
-        done.completion(.success(reply), false)
+        done.completion(
+            .success(OutboundReply(status: reader.status, headers: reader.headers, body: reader.body)), false)
     }
 
     private func end(_ result: Result<OutboundReply, OutboundFailure>, mayBeRepeated: Bool = false) {
@@ -129,15 +104,15 @@ final class PlainConnection: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let isUntouched = exchange?.head == nil
+        if exchange?.reader.finish() == true { finish() }
+        let isUntouched = exchange?.isAnswered == false
         end(.failure(.unreachable("the connection was closed")), mayBeRepeated: isUntouched)
         idleTimer?.cancel()
         changed(self, false)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let reason = error is HTTPParserError ? "the reply is malformed" : "the connection broke"
-        end(.failure(.unreachable(reason)), mayBeRepeated: !(error is HTTPParserError) && exchange?.head == nil)
+        end(.failure(.unreachable("the connection broke")), mayBeRepeated: exchange?.isAnswered == false)
         context.close(promise: nil)
     }
 

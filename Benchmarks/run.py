@@ -293,4 +293,5 @@ def write(found, ready_ms, idle_mb, done_rate, documents, rules):
     print("\n".join(text))
 
 
-main()
+if __name__ == "__main__":
+    main()

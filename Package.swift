@@ -149,7 +149,8 @@ let package = Package(
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",
-                .product(name: "Logging", package: "swift-log"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
             name: "Remote",

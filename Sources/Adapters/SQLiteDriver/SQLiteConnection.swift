@@ -1,4 +1,5 @@
 import CSQLite
+import Glibc
 package import Storage
 import Vocabulary
 
@@ -23,6 +24,11 @@ package actor SQLiteConnection {
         _ path: String, readOnly: Bool, isOurs: Bool = true, isImmutable: Bool = false
     ) throws(StorageFailure) {
         let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX
+        if isOurs, !readOnly {
+            // Traces and hashes of keys are for the owner's eyes; what SQLite puts beside a file has the file's own rights.
+            let made = Glibc.open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+            if made >= 0 { Glibc.close(made) }
+        }
         let escaped = path.split(separator: "/", omittingEmptySubsequences: false).map {
             PercentEncoding.segment(String($0))
         }

@@ -3,8 +3,30 @@ import SQLiteDriver
 package import Storage
 
 extension SQLiteStore {
-    /// On a connection of its own, so that requests and commits go on meanwhile.
+    /// On a connection of its own, so that requests and commits go on meanwhile. The file has its name once it is whole,
+    /// and never takes another's place.
+    ///
+    /// - Throws: `conflict` where there is such a file.
     package func backUp(to file: String) async throws(StorageFailure) {
+        let part = file + ".\(UInt64.random(in: .min ... .max)).part"
+        defer { unlink(part) }
+        // Made here, so that only its owner may read it.
+        let made = Glibc.open(part, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+        guard made >= 0 else {
+            throw .unavailable("`\(part)` cannot be made: \(String(cString: strerror(errno)))")
+        }
+        Glibc.close(made)
+        try await copy(to: part)
+        _ = try await Self.verify(part)
+        try Self.sync(part)
+        guard link(part, file) == 0 else {
+            if errno == EEXIST { throw .conflict }
+            throw .unavailable("`\(file)` cannot be made: \(String(cString: strerror(errno)))")
+        }
+        try Self.sync(Self.folder(of: file))
+    }
+
+    private func copy(to file: String) async throws(StorageFailure) {
         let source = SQLiteConnection(label: "weir.sqlite.backup")
         try await source.open(path, readOnly: true)
         do throws(StorageFailure) {
@@ -16,7 +38,23 @@ extension SQLiteStore {
             throw error
         }
         await source.close()
-        _ = try await Self.verify(file)
+    }
+
+    private static func folder(of file: String) -> String {
+        guard let slash = file.lastIndex(of: "/") else { return "." }
+        return slash == file.startIndex ? "/" : String(file[..<slash])
+    }
+
+    /// What is written is on disk.
+    private static func sync(_ path: String) throws(StorageFailure) {
+        let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            throw .unavailable("`\(path)` cannot be opened: \(String(cString: strerror(errno)))")
+        }
+        defer { Glibc.close(descriptor) }
+        guard fsync(descriptor) == 0 else {
+            throw .unavailable("`\(path)` cannot be written: \(String(cString: strerror(errno)))")
+        }
     }
 
     /// Whether a file is a whole database of ours.
@@ -64,12 +102,7 @@ extension SQLiteStore {
         guard rename(copy, path) == 0 else {
             throw .unavailable("`\(path)` cannot be replaced: \(String(cString: strerror(errno)))")
         }
-        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-        let directory = Glibc.open(folder.isEmpty ? "/" : folder, O_RDONLY | O_CLOEXEC)
-        if directory >= 0 {
-            fsync(directory)
-            Glibc.close(directory)
-        }
+        try Self.sync(folder(of: path))
     }
 
     private static func copy(_ from: String, to: String) throws(StorageFailure) {

@@ -6,4 +6,12 @@ package enum StorageFailure: Error, Sendable, Equatable {
     case unavailable(String)
     /// The store refused the statement or returned nonsense: our mistake or a damaged file.
     case broken(String)
+
+    /// For people.
+    package var sentence: String {
+        switch self {
+        case .conflict: "Somebody else changed it first."
+        case .unavailable(let reason), .broken(let reason): reason
+        }
+    }
 }

@@ -37,13 +37,12 @@ enum BackupHandlers {
             throw Problem(.unavailable, "The folder for backups (storage.backup_dir) cannot be made.")
         }
         let file = folder + "/" + name(at: now)
-        guard !FileManager.default.fileExists(atPath: file) else {
-            throw Problem(.conflict, "A backup was made this very second.", retryAfter: .seconds(1))
-        }
         do throws(StorageFailure) { try await api.store.backUp(to: file) } catch {
-            try? FileManager.default.removeItem(atPath: file)  // half a backup is none
-            if case .broken(let reason) = error { throw Problem(.validation, reason) }
-            throw Problem(.unavailable, "The backup could not be made; is there room on the disk?")
+            switch error {
+            case .conflict: throw Problem(.conflict, "A backup was made this very second.", retryAfter: .seconds(1))
+            case .broken(let reason): throw Problem(.validation, reason)
+            case .unavailable: throw Problem(.unavailable, "The backup could not be made; is there room on the disk?")
+            }
         }
         try await api.store.appendAudit([AuditEntry.make(call, action: "create", "backup", name(at: now), at: now)])
         let size = (try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int) ?? 0

@@ -23,7 +23,7 @@ enum TraceDocument {
         buffer.append(record.isDead ? ",\"dead_letter\":true" : ",\"dead_letter\":false")
         buffer.append(",\"duration_ms\":")
         if let start = record.startedAt, let end = record.completedAt {
-            JSONWriter.write((end - start).inSeconds * 1000, into: &buffer)
+            JSONWriter.write(Double(end.microseconds - start.microseconds) / 1000, into: &buffer)
         } else {
             buffer.append("null")
         }

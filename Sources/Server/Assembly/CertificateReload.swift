@@ -36,7 +36,6 @@ final class CertificateReload: Sendable {
         timer.schedule(deadline: .now() + 1, repeating: 1)
         timer.setEventHandler { look.yield(.usual) }
         timer.resume()
-        Glibc.signal(SIGHUP, SIG_IGN)
         let hangUp = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
         hangUp.setEventHandler { look.yield(.asked) }
         hangUp.resume()

@@ -7,6 +7,7 @@ import HTTPAPI
 import HTTPServing
 import JSONTree
 package import Logging
+import NIOCore
 import Storage
 import StorageSQLite
 import Synchronization
@@ -29,6 +30,8 @@ package enum WeirServer {
         _ settings: Settings, definitions: [StartDefinition] = [], logger: Logger, prettyLogs: Bool,
         started: @Sendable (String) -> Void = { _ in }
     ) async throws {
+        // A terminal that is closed ends no server; where there are certificates, they are looked at again.
+        Glibc.signal(SIGHUP, SIG_IGN)
         let plan = try ServingPlan(settings)
         let store = try await openStore(settings.storageURL)
         let secrets = try SecretKey.secrets(settings)
@@ -38,11 +41,11 @@ package enum WeirServer {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions, secrets: secrets)
         }
         do throws(StorageFailure) { try await parts.keys.load(from: store) } catch {
-            throw StartFailure("The admin keys cannot be read: \(error)")
+            throw StartFailure("The admin keys cannot be read: \(error.sentence)")
         }
         _ = try await parts.engine.reload()
         await parts.queue.countBacklogOnce()
-        let port = try await parts.listener.start(host: settings.serverHost, port: settings.serverPort)
+        let port = try await listen(parts, settings)
         parts.operations.setReady(true)
         logger.notice(
             "ready", metadata: ["host": "\(settings.serverHost)", "port": "\(port)", "version": "\(version)"])
@@ -53,20 +56,35 @@ package enum WeirServer {
         logger.notice("stopped")
     }
 
+    private static func listen(_ parts: ServerParts, _ settings: Settings) async throws -> Int {
+        do {
+            return try await parts.listener.start(host: settings.serverHost, port: settings.serverPort)
+        } catch let error as IOError {
+            let place = "\(settings.serverHost):\(settings.serverPort)"
+            switch error.errnoCode {
+            case EADDRINUSE:
+                throw StartFailure("\(place) is taken by another program. Stop it, or choose another port with --port.")
+            case EACCES:
+                throw StartFailure("This user may not listen on \(place). Choose a port above 1023 with --port.")
+            case EADDRNOTAVAIL:
+                throw StartFailure(
+                    "\(settings.serverHost) is no address of this machine. Set server.host to one of them.")
+            default: throw StartFailure("\(place) cannot be listened on: \(String(cString: strerror(error.errnoCode)))")
+            }
+        }
+    }
+
     /// Puts a backup in the place of the database that the settings name.
     package static func restore(_ file: String, _ settings: Settings) async throws {
         do throws(StorageFailure) { try await SQLiteStore.restore(file, toURL: settings.storageURL) } catch {
-            switch error {
-            case .unavailable(let reason), .broken(let reason): throw StartFailure(reason)
-            case .conflict: throw StartFailure("The database is in use.")
-            }
+            throw StartFailure("`\(file)` cannot be restored: \(error.sentence)")
         }
     }
 
     private static func openStore(_ url: String) async throws -> any DurableStore {
         if url == "memory:" { return InMemoryStore() }
         do throws(StorageFailure) { return try await SQLiteStore.open(url: url) } catch {
-            throw StartFailure("The database cannot be used: \(error)")
+            throw StartFailure("The database `\(url)` cannot be used: \(error.sentence)")
         }
     }
 }

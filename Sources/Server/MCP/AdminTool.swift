@@ -54,6 +54,10 @@ struct AdminToolCall: Sendable {
     func ask(
         _ method: String, _ path: String, query names: [String] = [], more: String? = nil, body: [UInt8] = []
     ) async -> AdminResponse {
+        // An empty id would lead to the list of all.
+        guard !path.hasSuffix("/"), !path.contains("//") else {
+            return .problem(Problem(.validation, "The id must not be empty."), requestID: request.requestID)
+        }
         let given = names.compactMap { name -> String? in
             guard let value = arguments.member(name) else { return nil }
             return "\(name)=\(PercentEncoding.segment(value.stringValue ?? JSONWriter.string(value)))"

@@ -78,7 +78,15 @@ package struct ServerConnection: Sendable {
         _ method: String, _ path: String, body: [UInt8]? = nil
     ) async throws(ServerFailure) -> OwnedJSON {
         let reply = try await send(method, path, body: body)
-        guard (200..<300).contains(reply.status) else { throw ServerFailure(status: reply.status, answer: reply.body) }
+        guard (200..<300).contains(reply.status) else {
+            // The server tells strangers nothing about keys; who sent one may be told what that can mean.
+            guard reply.status == 401, key != nil else { throw ServerFailure(status: reply.status, answer: reply.body) }
+            let wait = reply.headers.first { $0.0.lowercased() == "retry-after" }.map { " Wait \($0.1) seconds." } ?? ""
+            throw .refused(
+                status: 401,
+                message: "The key was refused: it is wrong, expired or revoked, or too many wrong ones came from here."
+                    + wait, body: reply.body)
+        }
         do throws(JSONSyntaxError) {
             return try OwnedJSON(parsing: reply.body.isEmpty ? Array("null".utf8) : reply.body)
         } catch {

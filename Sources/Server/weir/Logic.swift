@@ -17,7 +17,9 @@ struct Logic: ParsableCommand {
             return
         }
         guard let rule else { throw ValidationError("Give a rule, or --jsonl.") }
-        print(Self.answer("{\"rule\":\(rule),\"data\":\(data),\"templating\":\(templating)}"))
+        let answer = Self.answer("{\"rule\":\(rule),\"data\":\(data),\"templating\":\(templating)}")
+        print(answer)
+        if answer.hasPrefix("{\"error\"") { throw ExitCode(1) }
     }
 
     private static func answer(_ line: String) -> String {

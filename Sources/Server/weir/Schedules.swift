@@ -70,6 +70,7 @@ struct Schedules: AsyncParsableCommand {
                 let data = reply.value.member("data") ?? .null
                 guard options.output == .table else { return Terminal.show(data) }
                 let instants = data.member("next") ?? .null
+                guard instants.count > 0 else { throw .input("`\(schedule)` is not met once in the next 5 years.") }
                 for place in 0..<instants.count { Terminal.show(instants[place].stringValue ?? "") }
             }
         }

@@ -105,7 +105,7 @@ package struct ConnectorSecrets: Sendable {
     package func opened(_ config: JSONValue, in arena: JSONArena) throws(ConnectorFault) -> JSONValue {
         var fault: ConnectorFault?
         let result = Self.transform(config, [], in: arena) { path, text in
-            let name = "config." + path.joined(separator: ".")
+            let name = (path.first == "config" ? "" : "config.") + path.joined(separator: ".")
             if text.hasPrefix("env://") {
                 if let value = environment(String(text.dropFirst(6))) { return value }
                 fault =

@@ -38,6 +38,7 @@ package struct DefinitionBook: Sendable {
         guard versions(kind, id).isEmpty else {
             throw Problem(.conflict, "There is a \(kind.rawValue) `\(id)` already.")
         }
+        try Self.checkID(kind, id)
         try checkName(kind, id, content)
         return DefinitionChange(puts: [content.record(kind, id: id, version: 1, status: .draft, at: now)])
     }
@@ -69,9 +70,19 @@ package struct DefinitionBook: Sendable {
         return DefinitionChange(puts: [record])
     }
 
+    /// Ids that are words of the paths beside them could not be read back.
+    private static func checkID(_ kind: DefinitionKind, _ id: String) throws(Problem) {
+        guard ["import", "export", "validate", "circuit-breakers"].contains(id) else { return }
+        let field = kind == .connector ? "id" : "\(kind.rawValue)_id"
+        throw Problem(
+            .validation, "The \(kind.rawValue) is not valid.",
+            details: [.init(field, .invalid, "`\(id)` is a word of the API; choose another.")])
+    }
+
     package func createConnector(
         id: String, content: DefinitionContent, isEnabled: Bool, at now: Timestamp
     ) throws(Problem) -> DefinitionChange {
+        try Self.checkID(.connector, id)
         guard latest(.connector, id) == nil else { throw Problem(.conflict, "There is a connector `\(id)` already.") }
         try checkName(.connector, id, content)
         return DefinitionChange(puts: [

@@ -102,15 +102,19 @@ package struct CacheCall: Sendable {
 package struct NoConnectors: ConnectorCalling {
     package init() {}
 
+    private static func refusal(_ connector: String) -> String {
+        "A trial does not call connectors, `\(connector)` neither; `weir test` runs a workflow with recorded replies."
+    }
+
     package func callHTTP(_ call: ConnectorCall) async throws(TaskFailure) -> ConnectorReply {
-        throw TaskFailure("FUNCTION_ERROR", "There is no connector `\(call.connector)` here.")
+        throw TaskFailure("FUNCTION_ERROR", Self.refusal(call.connector))
     }
 
     package func callDatabase(_ call: DatabaseCall) async throws(TaskFailure) -> [UInt8] {
-        throw TaskFailure("FUNCTION_ERROR", "There is no connector `\(call.connector)` here.")
+        throw TaskFailure("FUNCTION_ERROR", Self.refusal(call.connector))
     }
 
     package func callCache(_ call: CacheCall) async throws(TaskFailure) -> [UInt8] {
-        throw TaskFailure("FUNCTION_ERROR", "There is no connector `\(call.connector)` here.")
+        throw TaskFailure("FUNCTION_ERROR", Self.refusal(call.connector))
     }
 }

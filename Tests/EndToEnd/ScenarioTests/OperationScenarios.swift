@@ -244,4 +244,66 @@ import Testing
         let memory = try RunningWeir(arguments: ["--storage-url", "memory:"])
         #expect(try Client(memory.port).call("POST", "\(Client.admin)/backups").status == 400)
     }
+
+    @Test func `backups asked for at once do not take one another's place`() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-backups-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let weir = try RunningWeir(["storage.backup_dir=\(folder.path)"])
+        var made: [String] = []
+        for _ in 0..<4 {
+            let clients = (0..<4).map { _ in Client(weir.port) }
+            for client in clients { #expect(client.write(Client.request("POST", "\(Client.admin)/backups"))) }
+            let replies = clients.map { $0.read() }
+            #expect(replies.allSatisfy { $0?.status == 201 || $0?.status == 409 }, "\(replies)")
+            made += replies.filter { $0?.status == 201 }.compactMap { $0?.data["filename"] as? String }
+        }
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+
+        #expect(!made.isEmpty && made.count == Set(made).count && Set(made) == Set(files), "\(made) \(files)")
+        for file in [
+            folder.path + "/" + (files.first ?? ""), weir.folder.path + "/weir.db", weir.folder.path + "/weir.db-wal",
+        ] {
+            let rights = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+            #expect(rights == 0o600, "\(file)")
+        }
+    }
+
+    @Test func `a hang-up of the terminal ends no server`() throws {
+        let weir = try RunningWeir()
+        weir.send(signal: SIGHUP)
+
+        #expect(try Client(weir.port).call("GET", "/healthz").status == 200)
+        #expect(weir.isRunning)
+    }
+
+    @Test func `a start that fails says why and what to do`() throws {
+        let weir = try RunningWeir()
+        let junk = weir.folder.appendingPathComponent("junk.db")
+        try Data("this is no database, but it is long enough to be looked at".utf8).write(to: junk)
+        func start(_ arguments: String...) throws -> CommandRun {
+            try RunningWeir.command(["serve"] + arguments)
+        }
+
+        let taken = try start("--port", "\(weir.port)", "--storage-url", "memory:")
+        let broken = try start("--port", "0", "--storage-url", "sqlite:\(junk.path)")
+        let elsewhere = try start("--port", "0", "--storage-url", "memory:", "--set", "server.host=127.0.0.1.1")
+
+        #expect(taken.code == 1 && taken.errors.contains(":\(weir.port) is taken by another program"), "\(taken)")
+        #expect(
+            broken.code == 1 && broken.errors.contains("junk.db` cannot be used: file is not a database"), "\(broken)")
+        #expect(elsewhere.code != 0, "\(elsewhere)")
+    }
+
+    @Test func `ids that are words of the API are refused`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        let workflow = try client.call(
+            "POST", "\(Client.admin)/workflows",
+            "{\"workflow_id\":\"export\",\"name\":\"x\",\"tasks\":[\(Client.parse)]}")
+        let connector = try client.call(
+            "POST", "\(Client.admin)/connectors",
+            #"{"id":"circuit-breakers","name":"x","connector_type":"cache","config":{"backend":"memory"}}"#)
+
+        #expect(workflow.status == 400 && connector.status == 400)
+    }
 }

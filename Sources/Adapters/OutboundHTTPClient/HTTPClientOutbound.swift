@@ -89,7 +89,7 @@ package final class HTTPClientOutbound: OutboundHTTP {
         defer { clients.giveBack(lent) }
         do {
             return try await group.any().answer(by: deadline) {
-                try await Self.sendTLS(request, over: lent.client, by: deadline)
+                try await Self.sendTLS(request, to: target.url, over: lent.client, by: deadline)
             }
         } catch {
             throw Self.failure(error)
@@ -97,9 +97,10 @@ package final class HTTPClientOutbound: OutboundHTTP {
     }
 
     private static func sendTLS(
-        _ request: OutboundRequest, over client: HTTPClient, by deadline: NIODeadline
+        _ request: OutboundRequest, to url: String, over client: HTTPClient, by deadline: NIODeadline
     ) async throws -> OutboundReply {
-        var made = HTTPClientRequest(url: request.url)
+        // The address that was judged is pinned to the host as `Target` spells it; another spelling would be looked up.
+        var made = HTTPClientRequest(url: url)
         made.method = HTTPMethod(rawValue: request.method)
         for (name, value) in request.headers { made.headers.replaceOrAdd(name: name, value: value) }
         if !request.body.isEmpty { made.body = .bytes(ByteBuffer(bytes: request.body)) }

@@ -30,6 +30,9 @@ struct Target: Equatable {
             port = Int(authority[authority.index(after: colon)...]) ?? -1
         }
         guard !name.isEmpty else { throw .malformed("it names no host") }
+        guard name.utf8.allSatisfy({ $0 < 128 && $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "\\") }) else {
+            throw .malformed("its host has characters that no host name has")
+        }
         host = name.lowercased()
         self.port = port ?? (scheme == "https" ? 443 : 80)
         guard (1...65_535).contains(self.port) else { throw .malformed("its port is none") }
@@ -47,6 +50,9 @@ struct Target: Equatable {
         let target = path.prefix { $0 != "#" }
         return target.isEmpty ? "/" : target.hasPrefix("/") ? String(target) : "/" + target
     }
+
+    /// The whole of it, with the host in lower case.
+    var url: String { origin + requestTarget }
 
     private var origin: String { "\(scheme)://\(host.contains(":") ? "[\(host)]" : host):\(port)" }
 

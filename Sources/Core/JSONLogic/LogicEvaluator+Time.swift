@@ -83,13 +83,18 @@ extension LogicEvaluator {
         return nil
     }
 
+    private func moved(_ from: LogicMoment, by span: Int64) throws(JSONLogicError) -> JSONValue {
+        guard let to = from.adding(span) else { throw .notANumber }
+        return moment(to)
+    }
+
     func timeArithmetic(
         _ name: LogicOperator, _ left: JSONValue, _ right: JSONValue
     ) throws(JSONLogicError) -> JSONValue? {
         guard Self.isTime(left) || Self.isTime(right) else { return nil }
         if let one = Self.moment(of: left) {
             if let other = Self.span(of: right), name == .plus || name == .minus {
-                return moment(one.adding(name == .plus ? other.microseconds : -other.microseconds))
+                return try moved(one, by: name == .plus ? other.microseconds : -other.microseconds)
             }
             if let other = Self.moment(of: right), name == .minus {
                 return span(LogicSpan(microseconds: one.microseconds - other.microseconds))
@@ -101,7 +106,7 @@ extension LogicEvaluator {
                 let sign: Int64 = name == .plus ? 1 : -1
                 return span(LogicSpan(microseconds: one.microseconds + sign * other.microseconds))
             }
-            if let other = Self.moment(of: right), name == .plus { return moment(other.adding(one.microseconds)) }
+            if let other = Self.moment(of: right), name == .plus { return try moved(other, by: one.microseconds) }
             let factor = try Self.number(right)
             guard name == .times || name == .divide && factor != 0 else { throw .notANumber }
             let scaled = name == .times ? Double(one.microseconds) * factor : Double(one.microseconds) / factor

@@ -11,9 +11,15 @@ struct LogicMoment: Equatable {
         self.offsetMinutes = offsetMinutes
     }
 
-    func adding(_ span: Int64) -> LogicMoment {
-        LogicMoment(microseconds: microseconds.addingReportingOverflow(span).partialValue, offsetMinutes: offsetMinutes)
+    /// - Returns: nil outside the years 0 to 9999, which have no text.
+    func adding(_ span: Int64) -> LogicMoment? {
+        let (sum, overflow) = microseconds.addingReportingOverflow(span)
+        guard !overflow, Self.writable.contains(sum) else { return nil }
+        return LogicMoment(microseconds: sum, offsetMinutes: offsetMinutes)
     }
+
+    /// A day less at both ends, so that every offset fits.
+    private static let writable: Range<Int64> = -62_167_132_800_000_000..<253_402_214_400_000_000
 
     /// RFC 3339, also with a space for the `T`, without an offset (UTC), or a date alone.
     init?(_ text: String) {
@@ -66,28 +72,38 @@ struct LogicMoment: Equatable {
 struct LogicSpan: Equatable {
     var microseconds: Int64
 
+    private static let longest = UInt64(Int64.max / 4)
+
     init(microseconds: Int64) { self.microseconds = microseconds }
 
     init?(_ text: String) {
         var total: Int64 = 0
         var parts = 0
         for part in text.split(whereSeparator: { $0 == ":" || $0 == " " }) {
-            guard let unit = part.last, let value = Int64(part.dropLast()), abs(value) < 100_000_000 else { return nil }
+            guard let unit = part.last, let value = Int64(part.dropLast()), value.magnitude < 100_000_000 else {
+                return nil
+            }
+            let size: Int64
             switch unit {
-            case "d": total += value * 86_400_000_000
-            case "h": total += value * 3_600_000_000
-            case "m": total += value * 60_000_000
-            case "s": total += value * 1_000_000
+            case "d": size = 86_400_000_000
+            case "h": size = 3_600_000_000
+            case "m": size = 60_000_000
+            case "s": size = 1_000_000
             default: return nil
             }
+            // 100 million days fit; many such parts do not.
+            let (sum, overflow) = total.addingReportingOverflow(value * size)
+            guard !overflow else { return nil }
+            total = sum
             parts += 1
         }
-        guard parts > 0 else { return nil }
+        // Two of them can be added, and one turned round.
+        guard parts > 0, total.magnitude <= Self.longest else { return nil }
         microseconds = total
     }
 
     var text: String {
-        let seconds = abs(microseconds) / 1_000_000
+        let seconds = microseconds.magnitude / 1_000_000
         let sign = microseconds < 0 ? "-" : ""
         return "\(sign)\(seconds / 86_400)d:\(seconds / 3600 % 24)h:\(seconds / 60 % 60)m:\(seconds % 60)s"
     }

@@ -32,6 +32,16 @@ package final class Pattern: Sendable {
     private static let mostMemory: Int64 = 4 << 20
     private static let mostGroups = 64
 
+    /// `\C` takes single bytes, and so would cut characters into pieces that are no text.
+    private static func matchesBytes(_ text: String) -> Bool {
+        var isEscaped = false
+        for byte in text.utf8 {
+            if isEscaped, byte == UInt8(ascii: "C") { return true }
+            isEscaped = !isEscaped && byte == UInt8(ascii: "\\")
+        }
+        return false
+    }
+
     /// - Parameter flags: any of `i` (either case), `m` (`^` and `$` at lines) and `s` (`.` takes line ends too).
     package init(_ text: String, flags: String = "") throws(Malformed) {
         guard text.utf8.count <= Self.mostBytes else {
@@ -39,6 +49,9 @@ package final class Pattern: Sendable {
         }
         guard flags.allSatisfy({ "ims".contains($0) }) else {
             throw Malformed(message: "There are the flags i, m and s.")
+        }
+        guard !Self.matchesBytes(text) else {
+            throw Malformed(message: "`\\C` would match half a character; use `.` instead.")
         }
         let whole = flags.isEmpty ? text : "(?\(flags))\(text)"
         var reason = [CChar](repeating: 0, count: 256)

@@ -122,7 +122,7 @@ struct DataPlane: Sendable {
 
     private func accept(_ intake: Intake, reply: HTTPReplyHandle, loop: LoopState) throws(Refusal) {
         defer { loop.giveBack(intake.arena) }
-        switch try repeated(intake).claimKey(intake.idempotencyKey) {
+        switch try repeated(intake).claimKey(intake.idempotencyKey, metadata: intake.metadata) {
         case .answer(let response): reply.send(response)
         case .proceed(let claims):
             AsyncCall(services: services, intake: intake, reply: reply, claims: claims).accept(loop: loop)
@@ -135,7 +135,7 @@ struct DataPlane: Sendable {
     ) throws(Refusal) {
         let gate = repeated(intake)
         var call = SyncCall(services: services, intake: intake, reply: reply, snapshot: snapshot)
-        switch try gate.claimKey(intake.idempotencyKey) {
+        switch try gate.claimKey(intake.idempotencyKey, metadata: intake.metadata) {
         case .answer(let response):
             loop.giveBack(intake.arena)
             return reply.send(response)

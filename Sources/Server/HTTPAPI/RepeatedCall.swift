@@ -26,14 +26,25 @@ struct RepeatedCall {
     private static let lease: UInt64 = 3_600_000_000_000
     private static let longestKey = 255
 
+    /// A key is the caller's own, and belongs to one method of one route.
+    ///
     /// - Parameter key: the value of the channel's idempotency header; nil where there is none.
-    func claimKey(_ key: String?) throws(Refusal) -> Outcome {
+    func claimKey(_ key: String?, metadata: JSONValue) throws(Refusal) -> Outcome {
         guard let config = channel.definition.config.deduplication, let key, !key.isEmpty else { return .proceed([]) }
         guard key.utf8.count <= Self.longestKey else {
             throw Refusal(
                 Problem(.validation, "The \(config.header) has more than \(Self.longestKey) bytes."), rate: rate)
         }
-        let full = "\(channel.name)\n\(key)"
+        var text = JSONByteBuffer()
+        text.append(utf8: channel.name)
+        for name in ["http_method", "params"] {
+            text.append("\n")
+            JSONWriter.write(metadata.member(name) ?? .null, into: &text)
+        }
+        text.append("\n")
+        Self.writeCaller(metadata, into: &text)
+        text.append(utf8: key)
+        let full = text.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
         let memory = memories.keyMemory(of: full)
         switch memory.take(full, at: Stopwatch.nanoseconds(), lease: Self.lease).turn {
         case .work:
@@ -71,7 +82,21 @@ struct RepeatedCall {
         return reply
     }
 
-    /// What makes two requests the same: channel and version, method, route, query, and the chosen part of the payload.
+    /// Who asks, as far as the channel knows: its key, or issuer and subject of its token; nothing where it asks nobody.
+    ///
+    /// Other claims change from one token to the next, so only a token without a subject counts whole.
+    private static func writeCaller(_ metadata: JSONValue, into text: inout JSONByteBuffer) {
+        guard let auth = metadata.member("auth"), !auth.isNull else { return }
+        if let claims = auth.member("claims"), let subject = claims.member("sub") {
+            JSONWriter.write(claims.member("iss") ?? .null, into: &text)
+            JSONWriter.write(subject, into: &text)
+        } else {
+            JSONWriter.write(auth, into: &text)
+        }
+        text.append("\n")
+    }
+
+    /// What makes two requests the same: the caller where the channel knows its callers, channel and version, method, route, query, and the chosen part of the payload.
     ///
     /// - Returns: nil where the request cannot be cached: the chosen fields are not there, or the key comes out empty.
     func cacheKey(metadata: JSONValue, payload: JSONValue, arena: JSONArena) -> String? {
@@ -82,6 +107,8 @@ struct RepeatedCall {
             JSONWriter.write(metadata.member(name) ?? .null, into: &text)
             text.append("\n")
         }
+        // A rule of one's own says by itself who shares a reply with whom.
+        if config.keyLogic == nil { Self.writeCaller(metadata, into: &text) }
         if let logic = config.keyLogic {
             var data = JSONObjectBuilder(capacity: 2, in: arena)
             data.append(key: "data", payload)

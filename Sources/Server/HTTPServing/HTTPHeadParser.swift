@@ -98,8 +98,9 @@ struct HTTPHeadParser {
             let length = scheme.utf8.count
             guard end - start > length, bytes[start..<(start + length)].elementsEqual(scheme.utf8) else { continue }
             var at = start + length
-            while at < end, bytes[at] != UInt8(ascii: "/") { at += 1 }
-            if at < end { return at }
+            // The authority ends where the path, the query or a fragment begins; only a path is taken here.
+            while at < end, ![UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#")].contains(bytes[at]) { at += 1 }
+            if at < end, at > start + length, bytes[at] == UInt8(ascii: "/") { return at }
         }
         throw bad("The request target must be a path.")
     }

@@ -41,9 +41,16 @@ enum ChannelGuards {
         if keys.isEmpty, reader.details.isEmpty {
             reader.report(.init(reader.at("keys"), .required, "At least one key is needed."))
         }
+        refuseEmpty(keys, "keys", &reader)
         let header = reader.string("header", maxLength: 128) ?? "Authorization"
         let scheme = reader.string("scheme", maxLength: 64) ?? (header.lowercased() == "authorization" ? "Bearer" : "")
         return KeyCheck(keys: keys, header: header, scheme: scheme)
+    }
+
+    /// Nothing is no secret: a reference that leads to an empty text opens no channel.
+    private static func refuseEmpty(_ secrets: [String], _ field: String, _ reader: inout InputReader) {
+        guard secrets.contains(where: { $0.allSatisfy(\.isWhitespace) }) else { return }
+        reader.report(.init(reader.at(field), .invalid, "A key or secret must not be empty."))
     }
 
     private static func signature(_ reader: inout InputReader) -> (any CallerChecking)? {
@@ -63,6 +70,7 @@ enum ChannelGuards {
         if check.secrets.isEmpty, reader.details.isEmpty {
             reader.report(.init(reader.at("secret"), .required, "A secret is needed."))
         }
+        refuseEmpty(check.secrets, "secret", &reader)
         if let header = reader.string("header", maxLength: 128) { check.header = header.lowercased() }
         if let message = reader.string("message", maxLength: 1024) { check.message = message }
         if let prefix = reader.string("signature_prefix", maxLength: 64) { check.prefix = prefix }

@@ -171,10 +171,42 @@ package final class TraceQueue: Sendable {
     package func runOnce(_ trace: QueuedTrace, lane: Int) async {
         runningNow.withLock { _ = $0.insert(trace.id) }
         let startedAt = clock.now()
+        // Taken over from a process that died: what if it died of this run?
+        if trace.epoch > 1, await !isSafe(trace, startedAt: startedAt, lane: lane) { return }
         let attempt = trace.attempt + 1
         let result = await runner.run(trace, attempt: attempt, timeout: settings.timeout)
         let settlement = settle(trace, attempt: attempt, startedAt: startedAt, result: result)
         commit(Unsettled(settlement: settlement, bytes: trace.input.count), lane: lane)
+    }
+
+    /// Writes down that a run begins which another process did not live to end, so that its attempts are counted even
+    /// if this one does not either; gives it up as a dead letter once they are used up.
+    private func isSafe(_ trace: QueuedTrace, startedAt: Timestamp, lane: Int) async -> Bool {
+        var mark = TraceSettlement(
+            id: trace.id, mode: trace.mode, owner: instance, epoch: trace.epoch, status: .running,
+            attempt: trace.attempt, dueAt: startedAt, startedAt: startedAt, completedAt: nil)
+        mark.keepsInput = true
+        guard trace.attempt <= (settings.retry.isEnabled ? settings.retry.maxRetries : 0) else {
+            mark.status = .failed
+            mark.isDead = true
+            mark.completedAt = startedAt
+            mark.errorMessage =
+                "The server ended during this run \(trace.attempt) times; it is not tried again by itself."
+            observe(.failed(.deadLetter))
+            commit(Unsettled(settlement: mark, bytes: trace.input.count), lane: lane)
+            return false
+        }
+        do {
+            guard try await store.write(inserts: [], settlements: [mark]).isEmpty else {
+                // Somebody else has it by now.
+                runningNow.withLock { _ = $0.remove(trace.id) }
+                bounds.giveBack(bytes: trace.input.count)
+                return false
+            }
+        } catch {
+            observe(.broken(error))  // it is run all the same: the disk may be full, and the run may free it
+        }
+        return true
     }
 
     /// A run that has ended and whose end is not on disk yet: it holds its place in the queue until it is.

@@ -153,4 +153,46 @@ import Vocabulary
         #expect(setup.queue.bounds.count == 1 && setup.queue.bounds.totalCount == 1)
         #expect(try await setup.store.trace(record.id)?.owner == "me")
     }
+
+    @Test func `a run that ends the process each time is given up as a dead letter`() async throws {
+        let store = InMemoryStore()
+        let runner = Runner()
+        func process(_ name: String) -> (queue: TraceQueue, writer: TraceWriter) {
+            let writer = TraceWriter(store: store, lanes: 1)
+            let queue = TraceQueue(
+                settings: .init(
+                    workers: 1, timeout: .seconds(1), retry: RetryPolicy(isEnabled: true, maxRetries: 1),
+                    pollInterval: .seconds(1)),
+                bounds: QueueBounds(maxCount: 10, maxBytes: 1000), instance: name, store: store, writer: writer,
+                runner: runner)
+            return (queue, writer)
+        }
+        let trace = trace()
+        let first = process("0")
+        first.queue.accept(trace, tokenHash: [], lane: 0) { _ in }
+        _ = await first.writer.commitOnce()
+        await first.queue.runOnce(trace, lane: 0)  // and dies before its end is on disk
+
+        for round in 1...4 {
+            let next = process("\(round)")
+            let leased = try await store.lease(limit: 10, owner: "\(round)", alive: ["\(round)"], now: .now())
+            for record in leased {
+                await next.queue.runOnce(
+                    QueuedTrace(
+                        id: record.id, channelID: "c", channel: "c", input: record.input, attempt: record.attempt,
+                        epoch: record.epoch, createdAt: record.createdAt), lane: 0)
+            }
+            let seen = try await store.trace(trace.id)
+            if round < 3 {
+                #expect(seen?.status == .running, "round \(round)")  // dies here too
+            } else {
+                _ = await next.writer.commitOnce()
+            }
+        }
+
+        let ended = try await store.trace(trace.id)
+        #expect(ended?.isDead == true && ended?.status == .failed && ended?.input == [1, 2, 3])
+        #expect(ended?.errorMessage.contains("2 times") == true, "\(ended?.errorMessage ?? "")")
+        #expect(runner.runs.withLock { $0.count } == 3)
+    }
 }

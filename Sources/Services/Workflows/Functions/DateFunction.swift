@@ -67,8 +67,9 @@ final class DateFunction: WorkflowFunction {
                 return .failed(TaskFailure("FUNCTION_ERROR", "The value is no moment."))
             }
             for (component, logic) in additions {
-                guard let count = try context.evaluate(logic).intValue, abs(count) < 1_000_000_000,
-                    let moved = calendar.date(byAdding: component, value: Int(count), to: moment)
+                guard let count = try context.evaluate(logic).intValue, count.magnitude < 1_000_000_000,
+                    let moved = calendar.date(byAdding: component, value: Int(count), to: moment),
+                    moved.timeIntervalSince1970 < 253_402_300_800, moved.timeIntervalSince1970 >= -62_167_219_200
                 else {
                     return .failed(TaskFailure("FUNCTION_ERROR", "What is added is no whole number of a sane size."))
                 }

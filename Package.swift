@@ -266,7 +266,9 @@ let package = Package(
             path: "Tests/Support/StorageConformance", swiftSettings: swift),
         .testTarget(
             name: "OutboundHTTPClientTests",
-            dependencies: ["OutboundHTTPClient", "Seeds", .product(name: "NIOCore", package: "swift-nio")],
+            dependencies: [
+                "Outbound", "OutboundHTTPClient", "Seeds", .product(name: "NIOCore", package: "swift-nio"),
+            ],
             path: "Tests/Adapters/OutboundHTTPClientTests"),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "StorageConformance"], path: "Tests/Ports/StorageTests"),

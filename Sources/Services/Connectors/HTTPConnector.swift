@@ -206,9 +206,16 @@ package final class HTTPConnector: Sendable {
     }
 
     private func refusal(_ reply: OutboundReply) -> TaskFailure {
-        let shown = String(decoding: reply.body.prefix(Self.shownBytes), as: UTF8.self)
-        let more = shown.isEmpty ? "" : ": \(shown)"
-        return TaskFailure("HTTP_ERROR", "`\(name)` answered \(reply.status)\(more)")
+        var failure = TaskFailure("HTTP_ERROR", "`\(name)` answered \(reply.status).")
+        var shown = String(decoding: reply.body.prefix(Self.shownBytes), as: UTF8.self)
+        // Some systems say back what they were sent.
+        for (name, value) in ownHeaders where !["user-agent", "accept"].contains(name) {
+            for secret in [value] + value.split(separator: " ").map(String.init) where secret.utf8.count >= 4 {
+                shown = shown.replacing(secret, with: ConnectorSecrets.mask)
+            }
+        }
+        failure.detail = shown
+        return failure
     }
 
     private static func failure(_ fault: CallFault, _ name: String) -> TaskFailure {

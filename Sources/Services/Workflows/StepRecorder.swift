@@ -44,7 +44,8 @@ struct StepRecorder: ~Copyable {
             buffer.append(",\"error\":{\"code\":")
             JSONWriter.write(failure.code, into: &buffer)
             buffer.append(",\"message\":")
-            JSONWriter.write(failure.message, into: &buffer)
+            JSONWriter.write(
+                failure.detail.isEmpty ? failure.message : "\(failure.message): \(failure.detail)", into: &buffer)
             buffer.append("}")
         }
         buffer.append("}")

@@ -29,6 +29,8 @@ package enum TaskResult {
 package struct TaskFailure: Error, Sendable {
     package var code: String
     package var message: String
+    /// More for those who read traces, and not for callers: what another system said.
+    package var detail = ""
     /// What a run that ends with it is told as; nil for a fault of the engine.
     package var problem: Problem.Code?
 

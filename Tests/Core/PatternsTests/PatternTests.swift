@@ -63,4 +63,10 @@ import Testing
 
         #expect(try all("ä+", text) == expected, "seed \(seed)")
     }
+
+    @Test func `no pattern cuts a character into pieces`() throws {
+        #expect(throws: Pattern.Malformed.self) { try Pattern(#"\C"#) }
+        #expect(throws: Pattern.Malformed.self) { try Pattern(#"a\\\C"#) }
+        _ = try Pattern(#"\\C"#)  // a backslash and a letter
+    }
 }

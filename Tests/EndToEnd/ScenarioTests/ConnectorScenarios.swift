@@ -163,7 +163,7 @@ import Testing
         let afterPost = upstream.requests.count
         _ = try client.call("POST", "\(Client.data)/gone", "{}")
 
-        #expect(got.status == 500 && String(decoding: got.body, as: UTF8.self).contains("answered 503: down"))
+        #expect(got.status == 500 && String(decoding: got.body, as: UTF8.self).contains("answered 503."))
         #expect(afterGet == 3 && afterPost == 4 && upstream.requests.count == 5)
     }
 
@@ -271,5 +271,25 @@ import Testing
 
         #expect(statuses.allSatisfy { $0 == 200 })
         #expect(upstream.requests.count == 50)
+    }
+
+    @Test func `what another system says is for those who read traces, without our credentials`() throws {
+        let upstream = try Upstream { request in
+            .reply(status: 400, body: "database password hunter2; you sent \(request.headers["authorization"] ?? "")")
+        }
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        _ = try connector(
+            client, upstream.url, #","auth":{"type":"bearer","token":"top-secret"},"retry":{"max_retries":0}"#)
+        try client.deploy("out", tasks: call(), channel: #","config":{"tracing":{"mode":"sync"}}"#)
+
+        let reply = try client.call("POST", "\(Client.data)/out", "{}")
+        let text = String(decoding: reply.body, as: UTF8.self)
+        let list = String(decoding: try client.call("GET", "\(Client.admin)/traces?channel=out").body, as: UTF8.self)
+        let id = try #require(list.firstMatch(of: /"id":"([^"]+)"/)).1
+        let trace = String(decoding: try client.call("GET", "\(Client.admin)/traces/\(id)").body, as: UTF8.self)
+
+        #expect(reply.status == 500 && text.contains("answered 400.") && !text.contains("hunter2"))
+        #expect(trace.contains("hunter2") && !trace.contains("top-secret"), "\(trace)")
     }
 }

@@ -249,4 +249,48 @@ import Testing
         #expect(reply.status == 503)
         #expect(health.contains("WEIR_TEST_NOT_SET"))
     }
+
+    @Test func `what is remembered for one caller is not told another`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        let auth = #""auth":{"mode":"api_key","keys":["alice-key","bobby-key"]}"#
+        try client.deploy(
+            "once", tasks: Self.fresh,
+            channel: #","methods":["POST","PUT"],"route_pattern":"/once/{id}""# + config(auth + #","deduplication":{}"#)
+        )
+        try client.deploy("kept", tasks: Self.fresh, channel: config(auth + #","cache":{"enabled":true}"#))
+        func ask(_ method: String, _ path: String, _ key: String) throws -> Double? {
+            let headers = ["Authorization: Bearer \(key)", "Idempotency-Key: k-1"]
+            return try client.call(method, "\(Client.data)/\(path)", "{}", headers: headers).data["stamp"] as? Double
+        }
+
+        let first = try ask("POST", "once/1", "alice-key")
+        let again = try ask("POST", "once/1", "alice-key")
+        let others = try [
+            ("POST", "once/1", "bobby-key"), ("PUT", "once/1", "alice-key"), ("POST", "once/2", "alice-key"),
+        ].map {
+            try ask($0, $1, $2)
+        }
+        let cached = try [ask("POST", "kept", "alice-key"), ask("POST", "kept", "alice-key")]
+        let bob = try ask("POST", "kept", "bobby-key")
+
+        #expect(first != nil && first == again)
+        #expect(others.allSatisfy { $0 != nil && $0 != first } && Set(others).count == 3, "\(others)")
+        #expect(cached[0] != nil && cached[0] == cached[1] && bob != nil && bob != cached[0])
+    }
+
+    @Test func `an empty key or secret opens nothing`() throws {
+        let weir = try RunningWeir(environment: ["WEIR_TEST_EMPTY": " "])
+        let client = Client(weir.port)
+        for auth in [#"{"mode":"api_key","keys":[""]}"#, #"{"mode":"hmac","secret":""}"#] {
+            let body =
+                #"{"channel_id":"x","name":"x","channel_type":"sync","protocol":"rest","workflow_id":"w","config":{"auth":\#(auth)}}"#
+            #expect(try client.call("POST", "\(Client.admin)/channels", body).status == 400, "\(auth)")
+        }
+        try client.deploy(
+            "empty", tasks: Self.fresh,
+            channel: config(#""auth":{"mode":"api_key","keys":["env://WEIR_TEST_EMPTY"],"header":"X-Api-Key"}"#))
+
+        #expect(try client.call("POST", "\(Client.data)/empty", "{}", headers: ["X-Api-Key: "]).status == 503)
+    }
 }

@@ -96,4 +96,13 @@ import Vocabulary
 
         #expect(spaced.requestID == nil && quoted.requestID == nil && long.requestID == nil)
     }
+
+    @Test func `the authority of an absolute target ends before its query`() throws {
+        let head = try parse("GET http://a.example/b?c HTTP/1.1\r\nHost: x\r\n\r\n")
+
+        #expect(text(head.path, head) == "/b")
+        for target in ["http://evil?/health", "http://evil#/health", "http:///health", "http://evil"] {
+            #expect(refusal("GET \(target) HTTP/1.1\r\nHost: x\r\n\r\n") == .validation, "\(target)")
+        }
+    }
 }

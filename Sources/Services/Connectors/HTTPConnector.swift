@@ -206,7 +206,7 @@ package final class HTTPConnector: Sendable {
     }
 
     private func refusal(_ reply: OutboundReply) -> TaskFailure {
-        var failure = TaskFailure("HTTP_ERROR", "`\(name)` answered \(reply.status).")
+        var failure = TaskFailure("HTTP_ERROR", "`\(name)` answered \(reply.status)")
         var shown = String(decoding: reply.body.prefix(Self.shownBytes), as: UTF8.self)
         // Some systems say back what they were sent.
         for (name, value) in ownHeaders where !["user-agent", "accept"].contains(name) {

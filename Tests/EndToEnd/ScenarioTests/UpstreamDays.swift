@@ -52,7 +52,7 @@ import Testing
         let wanted = [
             ("silent", "did not answer in time"), ("drip", "did not answer in time"), ("hangup", "cannot be reached"),
             ("reset", "cannot be reached"), ("gigabyte", "more than 1000000 bytes"), ("metadata", "may not be called"),
-            ("loop", "answered 302."), ("error", "answered 500."),
+            ("loop", "answered 302"), ("error", "answered 500"),
         ]
         for (path, _) in wanted { try deploy(client, path) }
         try deploy(client, "silent", timeout: 60_000, channel: #","config":{"timeout_ms":200}"#)

@@ -120,6 +120,10 @@ let package = Package(
             name: "SQLiteDriver", dependencies: ["CSQLite", "Storage", "Vocabulary"],
             path: "Sources/Adapters/SQLiteDriver", swiftSettings: swift,
             linkerSettings: [.linkedLibrary(":libsqlite3.a"), .linkedLibrary("m"), .linkedLibrary("dl")]),
+        .systemLibrary(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
+        .target(
+            name: "PostgresDriver", dependencies: ["CPostgres", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -186,6 +190,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ], path: "Tests/Support/TokenForging"),
+        .target(name: "RealServices", path: "Tests/Support/RealServices", swiftSettings: swift),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
         .testTarget(
             name: "VocabularyTests", dependencies: ["Seeds", "Vocabulary"], path: "Tests/Core/VocabularyTests"),
@@ -276,6 +281,10 @@ let package = Package(
             name: "StorageSQLiteTests",
             dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
             path: "Tests/Adapters/StorageSQLiteTests"),
+        .testTarget(
+            name: "PostgresDriverTests",
+            dependencies: ["PostgresDriver", "RealServices", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Adapters/PostgresDriverTests"),
         .testTarget(
             name: "ScenarioTests", dependencies: ["Seeds", "TokenForging"], path: "Tests/EndToEnd/ScenarioTests"),
     ],

@@ -111,6 +111,9 @@ let package = Package(
             name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
+            name: "StoragePostgres", dependencies: ["PostgresDriver", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/StoragePostgres", swiftSettings: swift),
+        .target(
             name: "OutboundReplay", dependencies: ["JSONTree", "Outbound", "Vocabulary"],
             path: "Sources/Adapters/OutboundReplay", swiftSettings: swift),
         .target(
@@ -148,7 +151,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
+                "OutboundHTTPClient",
                 "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
@@ -286,7 +290,13 @@ let package = Package(
             dependencies: ["PostgresDriver", "RealServices", "Seeds", "Storage", "Vocabulary"],
             path: "Tests/Adapters/PostgresDriverTests"),
         .testTarget(
-            name: "ScenarioTests", dependencies: ["Seeds", "TokenForging"], path: "Tests/EndToEnd/ScenarioTests"),
+            name: "StoragePostgresTests",
+            dependencies: [
+                "PostgresDriver", "RealServices", "Storage", "StorageConformance", "StoragePostgres", "Vocabulary",
+            ], path: "Tests/Adapters/StoragePostgresTests"),
+        .testTarget(
+            name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],
+            path: "Tests/EndToEnd/ScenarioTests"),
     ],
     swiftLanguageModes: [.v6], cxxLanguageStandard: .cxx17
 )

@@ -186,7 +186,7 @@ import Vocabulary
     @Test func `a caller that finds every connection lent is told so in time`() async throws {
         var limits = PoolLimits()
         limits.mostConnections = 1
-        limits.wait = 30_000_000
+        limits.wait = 1_500_000_000
         try await withPool(limits) { pool in
             try await pool.transaction { transaction throws(StorageFailure) in
                 await #expect(throws: StorageFailure.self) { try await pool.run([PostgresStatement("SELECT 1")]) }

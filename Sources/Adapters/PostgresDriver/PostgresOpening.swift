@@ -13,6 +13,11 @@ enum PostgresOpening {
     }
 
     static func connect(_ url: String, _ limits: PoolLimits) -> Result<Int, PostgresFailure> {
+        guard let options = PQconninfoParse(url, nil) else {
+            // libpq would quote the part it cannot read, which may be of the password.
+            return .failure(.lost("The URL cannot be read. Special characters of a password are percent-encoded."))
+        }
+        PQconninfoFree(options)
         // The URL comes first, expanded; what follows fills in or wins.
         let keywords = ["dbname", "application_name", "client_encoding", "connect_timeout"]
         let values = [url, "weir", "UTF8", String(max(2, limits.openSeconds))]

@@ -196,6 +196,17 @@ import Vocabulary
         }
     }
 
+    @Test func `a URL that cannot be read is not quoted`() async throws {
+        var limits = PoolLimits()
+        limits.wait = 500_000_000
+        try await withPool(limits, url: "postgres://me:se/cret@host:x/db") { pool in
+            let failure = await #expect(throws: StorageFailure.self) {
+                try await pool.run([PostgresStatement("SELECT 1")])
+            }
+            #expect(!"\(String(describing: failure))".contains("cret"))
+        }
+    }
+
     /// Asks again until it holds, for at most ten seconds.
     private func until(_ holds: () async throws -> Bool) async throws {
         let deadline = ContinuousClock.now + .seconds(10)

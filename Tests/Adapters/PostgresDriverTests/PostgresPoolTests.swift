@@ -138,7 +138,7 @@ import Vocabulary
 
     @Test func `a statement over its time is ended, and the connection goes on`() async throws {
         var limits = PoolLimits()
-        limits.statementMilliseconds = 50
+        limits.statementMilliseconds = 1000
         let one = try await withPool(limits) { pool in
             await #expect(throws: StorageFailure.self) {
                 try await pool.run([PostgresStatement("SELECT pg_sleep(30)")])

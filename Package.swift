@@ -111,6 +111,9 @@ let package = Package(
             name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
+            name: "StoragePostgres", dependencies: ["PostgresDriver", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/StoragePostgres", swiftSettings: swift),
+        .target(
             name: "OutboundReplay", dependencies: ["JSONTree", "Outbound", "Vocabulary"],
             path: "Sources/Adapters/OutboundReplay", swiftSettings: swift),
         .target(
@@ -120,6 +123,10 @@ let package = Package(
             name: "SQLiteDriver", dependencies: ["CSQLite", "Storage", "Vocabulary"],
             path: "Sources/Adapters/SQLiteDriver", swiftSettings: swift,
             linkerSettings: [.linkedLibrary(":libsqlite3.a"), .linkedLibrary("m"), .linkedLibrary("dl")]),
+        .systemLibrary(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
+        .target(
+            name: "PostgresDriver", dependencies: ["CPostgres", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -144,7 +151,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageSQLite", "Outbound", "OutboundHTTPClient",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
+                "OutboundHTTPClient",
                 "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
@@ -186,6 +194,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
             ], path: "Tests/Support/TokenForging"),
+        .target(name: "RealServices", path: "Tests/Support/RealServices", swiftSettings: swift),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
         .testTarget(
             name: "VocabularyTests", dependencies: ["Seeds", "Vocabulary"], path: "Tests/Core/VocabularyTests"),
@@ -277,7 +286,17 @@ let package = Package(
             dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
             path: "Tests/Adapters/StorageSQLiteTests"),
         .testTarget(
-            name: "ScenarioTests", dependencies: ["Seeds", "TokenForging"], path: "Tests/EndToEnd/ScenarioTests"),
+            name: "PostgresDriverTests",
+            dependencies: ["PostgresDriver", "RealServices", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Adapters/PostgresDriverTests"),
+        .testTarget(
+            name: "StoragePostgresTests",
+            dependencies: [
+                "PostgresDriver", "RealServices", "Storage", "StorageConformance", "StoragePostgres", "Vocabulary",
+            ], path: "Tests/Adapters/StoragePostgresTests"),
+        .testTarget(
+            name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],
+            path: "Tests/EndToEnd/ScenarioTests"),
     ],
     swiftLanguageModes: [.v6], cxxLanguageStandard: .cxx17
 )

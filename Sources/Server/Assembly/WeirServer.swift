@@ -9,6 +9,7 @@ import JSONTree
 package import Logging
 import NIOCore
 import Storage
+import StoragePostgres
 import StorageSQLite
 import Synchronization
 import Telemetry
@@ -83,8 +84,13 @@ package enum WeirServer {
 
     private static func openStore(_ url: String) async throws -> any DurableStore {
         if url == "memory:" { return InMemoryStore() }
-        do throws(StorageFailure) { return try await SQLiteStore.open(url: url) } catch {
-            throw StartFailure("The database `\(url)` cannot be used: \(error.sentence)")
+        do throws(StorageFailure) {
+            if url.hasPrefix("postgres") { return try await PostgresStore.open(url: url) }
+            return try await SQLiteStore.open(url: url)
+        } catch {
+            // The URL of a server may hold a password.
+            let name = url.hasPrefix("sqlite:") ? "`\(url)`" : "in PostgreSQL"
+            throw StartFailure("The database \(name) cannot be used: \(error.sentence)")
         }
     }
 }

@@ -46,7 +46,8 @@ struct SettingKey: Sendable {
         .init(
             "server.compression.enabled", .flag(\.compressionEnabled), "Compress replies for clients that accept gzip."),
         .init(
-            "storage.url", .text(\.storageURL, choices: []), "Where everything is kept: sqlite: and a path.",
+            "storage.url", .text(\.storageURL, choices: []),
+            "Where everything is kept: sqlite: and a path, or postgres://user@host/database with what libpq takes.",
             isSecret: true),
         .init(
             "ingest.max_payload_size", .number(\.maxPayloadSize, 1024...(1 << 30)), "Bytes of a data request's body."),

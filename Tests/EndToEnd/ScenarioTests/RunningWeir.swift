@@ -7,6 +7,7 @@ final class RunningWeir {
     private(set) var port = 0
     private var process = Process()
     private let arguments: [String]
+    private let storageURL: String?
     private let diskBytes: Int?
     private let environment: [String: String]
 
@@ -18,11 +19,14 @@ final class RunningWeir {
         return folder.appendingPathComponent(".build/debug/weir")
     }
 
-    /// - Parameter diskBytes: its folder is a file system of its own that holds no more.
+    /// - Parameters:
+    ///   - storageURL: where everything is kept; else a file in its folder.
+    ///   - diskBytes: its folder is a file system of its own that holds no more.
     init(
-        _ settings: [String] = [], arguments more: [String] = [], diskBytes: Int? = nil,
+        _ settings: [String] = [], arguments more: [String] = [], storageURL: String? = nil, diskBytes: Int? = nil,
         environment: [String: String] = [:]
     ) throws {
+        self.storageURL = storageURL
         self.diskBytes = diskBytes
         self.environment = environment
         folder = FileManager.default.temporaryDirectory.appendingPathComponent("weir-\(UUID().uuidString)")
@@ -43,7 +47,8 @@ final class RunningWeir {
         process.executableURL = Self.binary
         process.currentDirectoryURL = folder
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.arguments = ["serve", "--port", "0", "--storage-url", "sqlite:\(folder.path)/weir.db"] + arguments
+        let url = storageURL ?? "sqlite:\(folder.path)/weir.db"
+        process.arguments = ["serve", "--port", "0", "--storage-url", url] + arguments
         if let diskBytes {
             // A mount of its own, which ends with the process. The binary keeps the process number of `unshare`.
             let mount = "mount -t tmpfs -o size=\(diskBytes) none \"$0\" && cd \"$0\" && exec \"$@\""

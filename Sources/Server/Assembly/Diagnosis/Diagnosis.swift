@@ -24,9 +24,15 @@ package enum Diagnosis {
         findings.append(serving(settings))
         findings += AccessCheck.files(settings, configurationFile)
         let holder = databasePath(settings).flatMap { SQLiteStore.holder(of: $0) }
-        let (storage, inspection) = await StorageCheck.findings(
-            path: databasePath(settings), holder: holder, seconds: integritySeconds)
-        findings += storage
+        var inspection: SQLiteStore.Inspection?
+        if settings.storageURL.hasPrefix("postgres") {
+            findings += await StorageCheck.findings(postgres: settings.storageURL)
+        } else {
+            let (storage, found) = await StorageCheck.findings(
+                path: databasePath(settings), holder: holder, seconds: integritySeconds)
+            findings += storage
+            inspection = found
+        }
         findings += AccessCheck.keys(settings, issued: inspection?.adminKeys ?? 0)
         findings += ClockCheck.findings(newest: inspection?.newestRecord, watch)
         findings += LimitCheck.findings(settings)

@@ -1,5 +1,6 @@
 import Glibc
 import Storage
+import StoragePostgres
 import StorageSQLite
 import Vocabulary
 
@@ -46,6 +47,31 @@ enum StorageCheck {
         }
         findings += [room(folder), sync(folder)]
         return (findings, inspection)
+    }
+
+    /// A PostgreSQL database: does it answer, and is its schema one we know. Nothing is made or changed.
+    static func findings(postgres url: String) async -> [Finding] {
+        do throws(StorageFailure) {
+            let (version, known) = try await PostgresStore.inspect(url: url)
+            let open = Finding("storage.open", .ok, "PostgreSQL answers.")
+            if version > known {
+                return [
+                    open,
+                    Finding(
+                        "storage.schema", .fail,
+                        "The schema has version \(version); this program knows up to \(known).",
+                        "Use the newer Weir that wrote it."),
+                ]
+            }
+            let text = "The schema has version \(version); this program brings it to \(known)."
+            return [open, Finding("storage.schema", .ok, text)]
+        } catch {
+            return [
+                Finding(
+                    "storage.open", .fail, "PostgreSQL cannot be used: \(sentence(error))",
+                    "Start it, or correct storage.url.")
+            ]
+        }
     }
 
     private static func sentence(_ failure: StorageFailure) -> String {

@@ -1,0 +1,188 @@
+import CPostgres
+import Dispatch
+import Glibc
+import Synchronization
+
+/// One thread that waits for sockets and is the executor of the actors that own them: what arrives is handled where it
+/// is read, without a hop.
+///
+/// Nothing that blocks may run here. It lives until ``stop()`` and then ends by itself.
+final class EventThread: SerialExecutor {
+    /// What a socket is watched for, and what it is ready for.
+    struct Readiness: OptionSet, Sendable {
+        let rawValue: UInt32
+        static let read = Readiness(rawValue: EPOLLIN.rawValue)
+        static let write = Readiness(rawValue: EPOLLOUT.rawValue)
+    }
+
+    private enum Work {
+        case job(UnownedJob)
+        case call(@Sendable () -> Void)
+    }
+
+    private struct State {
+        var work: [Work] = []
+        /// The thread will look at `work` before it waits again.
+        var isAwake = false
+        var isStopping = false
+        var hasEnded = false
+        var thread: pthread_t?
+    }
+
+    /// Where readiness goes: the name the socket was watched under.
+    private let ready: @Sendable (UInt64) -> Void
+    /// Called when the time it asked for has come. It is told the time and says when it wants to be called next, both in
+    /// `Stopwatch` nanoseconds.
+    private let tick: @Sendable (UInt64) -> UInt64
+    private let poll: Int32
+    private let bell: Int32
+    private let state = Mutex(State())
+    private let nextTick = Atomic<UInt64>(0)
+    /// Runs what comes after the end: the last references to actors that lived here.
+    private let afterwards = DispatchQueue(label: "weir.events.afterwards")
+    private static let bellName = UInt64.max
+
+    init(tick: @escaping @Sendable (UInt64) -> UInt64, ready: @escaping @Sendable (UInt64) -> Void) {
+        self.ready = ready
+        self.tick = tick
+        poll = weir_epoll()
+        bell = weir_bell()
+        precondition(poll >= 0 && bell >= 0, "The kernel has no descriptor left for an event thread.")
+        watch(bell, name: Self.bellName, for: .read)
+    }
+
+    deinit {
+        close(poll)
+        close(bell)
+    }
+
+    func start() {
+        let box = Unmanaged.passRetained(self).toOpaque()
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, nil,
+            { raw in
+                guard let raw else { return nil }
+                Unmanaged<EventThread>.fromOpaque(raw).takeRetainedValue().run()
+                return nil
+            }, box)
+        precondition(code == 0, "The kernel has no thread left.")
+        pthread_detach(thread)
+    }
+
+    /// What is waiting is done first.
+    func stop() {
+        state.withLock { $0.isStopping = true }
+        ring()
+    }
+
+    // MARK: Sockets; to be called on the thread or before it starts
+
+    func watch(_ socket: Int32, name: UInt64, for readiness: Readiness) {
+        control(EPOLL_CTL_ADD, socket, name, readiness)
+    }
+
+    func rewatch(_ socket: Int32, name: UInt64, for readiness: Readiness) {
+        control(EPOLL_CTL_MOD, socket, name, readiness)
+    }
+
+    func unwatch(_ socket: Int32) { control(EPOLL_CTL_DEL, socket, 0, []) }
+
+    private func control(_ operation: Int32, _ socket: Int32, _ name: UInt64, _ readiness: Readiness) {
+        var event = epoll_event(events: readiness.rawValue, data: epoll_data_t(u64: name))
+        epoll_ctl(poll, operation, socket, &event)
+    }
+
+    /// The next tick comes at `time` or before.
+    func tick(noLaterThan time: UInt64) {
+        if time < nextTick.load(ordering: .relaxed) { nextTick.store(time, ordering: .relaxed) }
+    }
+
+    // MARK: Work
+
+    func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
+
+    /// Runs `call` on the thread, after what is waiting.
+    func perform(_ call: @escaping @Sendable () -> Void) { add(.call(call)) }
+
+    private func add(_ work: Work) {
+        let (mustRing, hasEnded) = state.withLock { state in
+            guard !state.hasEnded else { return (false, true) }
+            state.work.append(work)
+            defer { state.isAwake = true }
+            return (!state.isAwake, false)
+        }
+        if mustRing { ring() }
+        if hasEnded { afterwards.async { self.execute(work) } }
+    }
+
+    private func execute(_ work: Work) {
+        switch work {
+        case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+        case .call(let call): call()
+        }
+    }
+
+    private func ring() {
+        var one: UInt64 = 1
+        _ = write(bell, &one, 8)
+    }
+
+    func checkIsolated() { precondition(isIsolatingCurrentContext() == true, "Not on the event thread.") }
+
+    func isIsolatingCurrentContext() -> Bool? {
+        state.withLock { state in state.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+    }
+
+    private func run() {
+        state.withLock { $0.thread = pthread_self() }
+        weir_name_thread("weir-postgres")
+        let most = 64
+        withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: most) { events in
+            guard let first = events.baseAddress else { return }
+            var work: [Work] = []
+            while true {
+                let mustEnd = state.withLock { state in
+                    swap(&work, &state.work)
+                    state.isAwake = !work.isEmpty
+                    state.hasEnded = work.isEmpty && state.isStopping
+                    return state.hasEnded
+                }
+                if mustEnd { return }
+                for piece in work { execute(piece) }
+                let isBusy = !work.isEmpty
+                work.removeAll(keepingCapacity: true)
+                // After work there may be more: look without waiting.
+                let count = epoll_wait(poll, first, Int32(most), isBusy ? 0 : millisecondsToTick())
+                for place in 0..<max(0, Int(count)) {
+                    let name = first[place].data.u64
+                    if name == Self.bellName { silence() } else { ready(name) }
+                }
+                let now = monotonic()
+                if now >= nextTick.load(ordering: .relaxed) {
+                    nextTick.store(.max, ordering: .relaxed)
+                    tick(noLaterThan: tick(now))
+                }
+            }
+        }
+        // Ended: nobody is on the thread any more.
+        state.withLock { $0.thread = nil }
+    }
+
+    private func silence() {
+        var count: UInt64 = 0
+        _ = read(bell, &count, 8)
+    }
+
+    private func millisecondsToTick() -> Int32 {
+        let next = nextTick.load(ordering: .relaxed)
+        let now = monotonic()
+        return next <= now ? 0 : Int32(min((next - now) / 1_000_000 + 1, 60_000))
+    }
+
+    private func monotonic() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+}

@@ -1,0 +1,254 @@
+package import Storage
+import Synchronization
+import Vocabulary
+
+/// A bounded number of connections to one PostgreSQL, opened when they are wanted and again when they are lost.
+///
+/// Where the server is, who we are, TLS and the kind of password are the URL's business:
+/// `postgres://user@host/database?sslmode=verify-full…`, read by libpq. Everything here runs on one thread.
+package actor PostgresPool {
+    /// What a pool did so far and has now; for metrics.
+    package struct Figures: Sendable, Equatable {
+        package var open = 0
+        package var waiting = 0
+        package var opened = 0
+        package var lost = 0
+        package var failedToOpen = 0
+        /// Callers that got a connection, and the nanoseconds they waited for it in all.
+        package var granted = 0
+        package var waitedNanoseconds: UInt64 = 0
+        package var refused = 0
+        package var retries = 0
+    }
+
+    private nonisolated let thread: EventThread
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
+    private nonisolated let shared = Mutex(Figures())
+    /// As of a moment ago; from anywhere.
+    package nonisolated var figures: Figures { shared.withLock { $0 } }
+
+    private let url: String
+    private let limits: PoolLimits
+    private var book: PoolBook
+    private var connections: [UInt64: PostgresConnection] = [:]
+    private var seats: [UInt64: CheckedContinuation<UInt64?, Never>] = [:]
+    private var lastTicket: UInt64 = 0
+    private var lastMember: UInt64 = 0
+    private var lastReason = "No connection to PostgreSQL was free in time."
+    private var isClosed = false
+    /// How often work that the server undid is tried again.
+    private static let mostTries = 6
+
+    package init(url: String, limits: PoolLimits = PoolLimits()) {
+        self.url = url
+        self.limits = limits
+        book = PoolBook(limits)
+        let place = PoolReference()
+        thread = EventThread(
+            tick: { now in place.pool?.assumeIsolated { $0.tick(at: now) } ?? .max },
+            ready: { name in place.pool?.assumeIsolated { $0.connections[name]?.assumeIsolated { $0.ready() } } })
+        place.pool = self
+        thread.start()
+    }
+
+    deinit { thread.stop() }
+
+    // MARK: Working
+
+    /// Runs statements in one transaction and one round trip; others may share the connection. Serialisation failures and
+    /// deadlocks are tried again.
+    ///
+    /// A caller that is cancelled gets `unavailable` at once; what it sent may still be done.
+    /// - Parameter canRepeat: running it twice does what running it once does: it is also tried again after a loss.
+    /// - Returns: the answer of each statement.
+    @discardableResult
+    package func run(
+        _ statements: [PostgresStatement], canRepeat: Bool = false
+    ) async throws(StorageFailure) -> [PostgresTable] {
+        var tries = 0
+        while true {
+            let connection = try await seat(isExclusive: false)
+            let outcome = await connection.run(statements, endsOnCancellation: false)
+            perform(book.released(connection.id, at: Stopwatch.nanoseconds()))
+            switch outcome {
+            case .success(let tables): return tables
+            case .failure(let failure):
+                let isWorthIt = failure.wasUndone || canRepeat && failure.endsConnection
+                try await pause(after: failure, isWorthIt: isWorthIt, &tries)
+            }
+        }
+    }
+
+    /// Everything in `body` or nothing, on a connection of its own. After a serialisation failure or a deadlock `body` is
+    /// run again from its beginning: it must change nothing else. Cancelling the task stops the statement on the server.
+    package func transaction<Result: Sendable>(
+        _ body: @Sendable (PostgresTransaction) async throws(StorageFailure) -> Result
+    ) async throws(StorageFailure) -> Result {
+        var tries = 0
+        while true {
+            let connection = try await seat(isExclusive: true)
+            let failure: PostgresFailure
+            do throws(StorageFailure) {
+                let transaction = PostgresTransaction(connection: connection)
+                try await transaction.run([PostgresStatement("BEGIN")])
+                let result = try await body(transaction)
+                let commit = await connection.run([PostgresStatement("COMMIT")], endsOnCancellation: false)
+                switch commit {
+                case .success(let tables) where tables.last?.tag == "COMMIT":
+                    perform(book.released(connection.id, at: Stopwatch.nanoseconds()))
+                    return result
+                case .success:
+                    throw .broken("A statement of the transaction failed, and its failure was passed over.")
+                case .failure(let reason): throw reason.storage
+                }
+            } catch {
+                let reason = await connection.lastFailure
+                _ = await connection.run([PostgresStatement("ROLLBACK")], endsOnCancellation: true)
+                perform(book.released(connection.id, at: Stopwatch.nanoseconds()))
+                guard let reason, reason.storage == error else { throw error }
+                failure = reason
+            }
+            try await pause(after: failure, isWorthIt: failure.wasUndone, &tries)
+        }
+    }
+
+    /// 2 ms, twice as much each time, half of it by chance: those that met must not meet again.
+    private func pause(
+        after failure: PostgresFailure, isWorthIt: Bool, _ tries: inout Int
+    ) async throws(StorageFailure) {
+        tries += 1
+        guard isWorthIt, tries < Self.mostTries, !isClosed, !Task.isCancelled else { throw failure.storage }
+        shared.withLock { $0.retries += 1 }
+        let most = Duration.milliseconds(2 << tries)
+        // Cut short by cancellation, the next try says so.
+        try? await Task.sleep(for: most * Double.random(in: 0.5...1))
+    }
+
+    /// Ends every connection; what waits or is under way is told so.
+    package func close() {
+        isClosed = true
+        lastReason = "The storage was closed."
+        for connection in connections.values { connection.assumeIsolated { $0.close() } }
+        connections = [:]
+        for (ticket, _) in seats { perform(book.withdraw(ticket, at: Stopwatch.nanoseconds())) }
+    }
+
+    // MARK: Seats
+
+    private func seat(isExclusive: Bool) async throws(StorageFailure) -> PostgresConnection {
+        guard !isClosed else { throw .unavailable("The storage was closed.") }
+        lastTicket += 1
+        let ticket = lastTicket
+        let askedAt = Stopwatch.nanoseconds()
+        let member = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                seats[ticket] = continuation
+                perform(book.ask(ticket, isExclusive: isExclusive, at: askedAt))
+                if Task.isCancelled { withdraw(ticket) }
+            }
+        } onCancel: {
+            thread.perform { self.assumeIsolated { $0.withdraw(ticket) } }
+        }
+        let waited = Stopwatch.nanoseconds() - askedAt
+        guard let member else {
+            shared.withLock { $0.refused += 1 }
+            throw .unavailable(lastReason)
+        }
+        shared.withLock {
+            $0.granted += 1
+            $0.waitedNanoseconds += waited
+        }
+        guard let connection = connections[member] else {
+            perform(book.released(member, at: Stopwatch.nanoseconds()))
+            throw .unavailable(lastReason)
+        }
+        return connection
+    }
+
+    private func withdraw(_ ticket: UInt64) { perform(book.withdraw(ticket, at: Stopwatch.nanoseconds())) }
+
+    private func perform(_ actions: [PoolBook.Action]) {
+        for action in actions {
+            switch action {
+            case .grant(let ticket, let member): seats.removeValue(forKey: ticket)?.resume(returning: member)
+            case .refuse(let ticket): seats.removeValue(forKey: ticket)?.resume(returning: nil)
+            case .open: open()
+            case .close(let id): connections.removeValue(forKey: id)?.assumeIsolated { $0.close() }
+            case .check(let id): check(id)
+            }
+        }
+        thread.tick(noLaterThan: book.nextTick)
+        let (open, waiting) = (connections.count, book.waiting)
+        shared.withLock {
+            $0.open = open
+            $0.waiting = waiting
+        }
+    }
+
+    private func open() {
+        PostgresOpening.open(url, limits) { [thread, weak self] result in
+            thread.perform { [weak self] in
+                guard let self else { return PostgresOpening.discard(result) }
+                self.assumeIsolated { $0.opened(result) }
+            }
+        }
+    }
+
+    private func opened(_ result: Result<Int, PostgresFailure>) {
+        let now = Stopwatch.nanoseconds()
+        guard !isClosed else { return PostgresOpening.discard(result) }
+        switch result {
+        case .success(let address):
+            lastMember += 1
+            let id = lastMember
+            connections[id] = PostgresConnection(
+                id: id, address: address, thread: thread,
+                silence: UInt64(limits.statementMilliseconds + 2000) * 1_000_000,
+                // Told afterwards: the loss may come while the pool itself sends.
+                onLoss: { [thread, weak self] id in
+                    thread.perform { [weak self] in self?.assumeIsolated { $0.lost(id) } }
+                })
+            shared.withLock { $0.opened += 1 }
+            lastReason = "No connection to PostgreSQL was free in time."
+            perform(book.opened(id, at: now, spread: .random(in: 0...1)))
+        case .failure(let failure):
+            shared.withLock { $0.failedToOpen += 1 }
+            lastReason = failure.message
+            perform(book.openFailed(at: now, jitter: .random(in: 0...1)))
+        }
+    }
+
+    private func lost(_ id: UInt64) {
+        guard connections.removeValue(forKey: id) != nil else { return }
+        shared.withLock { $0.lost += 1 }
+        perform(book.lost(id, at: Stopwatch.nanoseconds()))
+    }
+
+    /// A round trip with nothing in it. When it fails, the connection says itself that it is lost.
+    private func check(_ id: UInt64) {
+        connections[id]?.assumeIsolated { connection in
+            connection.send([]) { [thread, weak self] _ in
+                thread.perform { [weak self] in
+                    self?.assumeIsolated { $0.perform($0.book.released(id, at: Stopwatch.nanoseconds())) }
+                }
+            }
+        }
+    }
+
+    private func tick(at now: UInt64) -> UInt64 {
+        perform(book.tick(at: now))
+        let silence = connections.values.map { $0.assumeIsolated { $0.tick(at: now) } }.min() ?? .max
+        return min(silence, book.nextTick)
+    }
+}
+
+/// Lets the thread find the pool without keeping it.
+private final class PoolReference: Sendable {
+    private struct Weak: Sendable { weak var pool: PostgresPool? }
+    private let weak = Mutex(Weak())
+
+    var pool: PostgresPool? {
+        get { weak.withLock { $0.pool } }
+        set { weak.withLock { $0.pool = newValue } }
+    }
+}

@@ -1,0 +1,80 @@
+import PostgresDriver
+import Storage
+
+/// The tables, and how older databases are brought up to date: a list of statements for each version, in order. A
+/// version that was released never changes.
+enum PostgresSchema {
+    static let migrations: [[String]] = [
+        [
+            """
+            CREATE TABLE definitions (
+                kind text NOT NULL, id text NOT NULL, version int8 NOT NULL, status text NOT NULL,
+                rollout int8 NOT NULL, body bytea NOT NULL, content_hash text NOT NULL,
+                created_at int8 NOT NULL, updated_at int8 NOT NULL, PRIMARY KEY (kind, id, version))
+            """,
+            "CREATE TABLE numbers (name text PRIMARY KEY, value int8 NOT NULL)",
+            "INSERT INTO numbers VALUES ('generation', 0), ('schedule_epoch', 0), ('admin_keys', 0)",
+            """
+            CREATE TABLE audit (
+                id uuid PRIMARY KEY, principal text NOT NULL, action text NOT NULL, resource_type text NOT NULL,
+                resource_id text NOT NULL, details bytea NOT NULL, created_at int8 NOT NULL)
+            """,
+            """
+            CREATE TABLE traces (
+                id uuid PRIMARY KEY, channel_id text NOT NULL, channel text NOT NULL, mode int8 NOT NULL,
+                status int8 NOT NULL, input bytea NOT NULL, result bytea NOT NULL, steps bytea NOT NULL,
+                error text NOT NULL, token_hash bytea NOT NULL, attempt int8 NOT NULL, is_dead bool NOT NULL,
+                owner text NOT NULL, epoch int8 NOT NULL, due_at int8 NOT NULL, created_at int8 NOT NULL,
+                started_at int8, completed_at int8, traceparent text NOT NULL)
+            """,
+            "CREATE INDEX traces_open ON traces (due_at) WHERE status < 2",
+            "CREATE INDEX traces_failed ON traces (id) WHERE status = 3",
+            "CREATE INDEX traces_dead ON traces (completed_at) WHERE is_dead",
+            """
+            CREATE TABLE occurrences (
+                id uuid PRIMARY KEY, channel_id text NOT NULL, channel text NOT NULL, scheduled_for int8 NOT NULL,
+                is_manual bool NOT NULL, status int8 NOT NULL, singleton_key text NOT NULL, singleton_slot int8,
+                attempt int8 NOT NULL, instants int8 NOT NULL, first_missed int8, error text NOT NULL,
+                owner text NOT NULL, epoch int8 NOT NULL, created_at int8 NOT NULL, started_at int8, completed_at int8)
+            """,
+            "CREATE UNIQUE INDEX occurrences_instant ON occurrences (channel_id, scheduled_for)",
+            "CREATE INDEX occurrences_time ON occurrences (scheduled_for)",
+            "CREATE INDEX occurrences_pending ON occurrences (scheduled_for, id) WHERE status = 0",
+            """
+            CREATE UNIQUE INDEX occurrences_slot ON occurrences (singleton_key, singleton_slot)
+            WHERE status = 1 AND singleton_slot IS NOT NULL
+            """,
+            "CREATE TABLE schedule_cursors (channel_id text PRIMARY KEY, through int8 NOT NULL)",
+            """
+            CREATE TABLE admin_keys (
+                id text PRIMARY KEY, name text NOT NULL, scope text NOT NULL, prefix text NOT NULL,
+                hash bytea NOT NULL, created_at int8 NOT NULL, expires_at int8, last_used_at int8)
+            """,
+        ]
+    ]
+
+    /// Taken by whoever migrates, so that instances that start together do it once. The number means nothing.
+    private static let lock: Int64 = 0x7765_6972
+
+    static func migrate(_ pool: PostgresPool) async throws(StorageFailure) {
+        try await pool.transaction { transaction throws(StorageFailure) in
+            let found = try await transaction.run([
+                PostgresStatement("SELECT pg_advisory_xact_lock($1)", [.integer(lock)]),
+                PostgresStatement("CREATE TABLE IF NOT EXISTS schema_versions (version int8 PRIMARY KEY)"),
+                PostgresStatement("SELECT coalesce(max(version), 0) FROM schema_versions"),
+            ])
+            let version = Int(found[2].first?.integer(0) ?? 0)
+            guard version <= migrations.count else {
+                throw .broken(
+                    "The database has schema version \(version); this program knows up to \(migrations.count). Use a newer Weir."
+                )
+            }
+            for next in version..<migrations.count {
+                try await transaction.run(
+                    migrations[next].map { PostgresStatement($0) } + [
+                        PostgresStatement("INSERT INTO schema_versions VALUES ($1)", [.integer(Int64(next + 1))])
+                    ])
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+package import Foundation
+import Synchronization
+
+/// A PostgreSQL server of the tests' own, on a Unix socket in a folder of its own. It ends with this process, however
+/// that ends: a shell beside it waits for its input to close.
+package final class RealPostgres: Sendable {
+    package struct Failure: Error, CustomStringConvertible { package var description: String }
+
+    package let folder: URL
+    /// The shell, and the descriptor of its input.
+    private let running = Mutex<(shell: pid_t, input: Int32)?>(nil)
+
+    /// One for all tests that do not stop it; ends with the process.
+    package static func shared() throws -> RealPostgres { try common.get() }
+    private static let common = Result { try RealPostgres() }
+
+    /// - Parameter settings: more lines for postgresql.conf.
+    package init(_ settings: [String] = []) throws {
+        // A socket's path has at most 107 bytes: not under a long temporary folder.
+        folder = URL(fileURLWithPath: "/tmp/weir-pg-\(UUID().uuidString.prefix(8).lowercased())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        if getuid() == 0 { try Self.run("/bin/chown", ["postgres:", folder.path]) }
+        let initdb = [
+            try Self.program("initdb"), "-D", data.path, "-A", "trust", "-U", "postgres", "-E", "UTF8",
+            "--locale=C.UTF-8", "--no-sync",
+        ]
+        let command = Self.asPostgres(initdb)
+        try Self.run(command[0], Array(command.dropFirst()))
+        let lines =
+            [
+                "listen_addresses=''", "port=5432", "unix_socket_directories='\(folder.path)'", "fsync=off",
+                "max_connections=200", "shared_buffers=32MB", "log_min_messages=fatal",
+            ] + settings
+        let file = try FileHandle(forWritingTo: data.appendingPathComponent("postgresql.conf"))
+        try file.seekToEnd()
+        try file.write(contentsOf: Data((lines.joined(separator: "\n") + "\n").utf8))
+        try file.close()
+        try start()
+    }
+
+    deinit { stop(.leaving) }
+
+    private var data: URL { folder.appendingPathComponent("data") }
+
+    package func url(database: String = "postgres") -> String {
+        "postgres://postgres@/\(database)?host=\(folder.path)"
+    }
+
+    /// A new, empty database.
+    package func makeDatabase() throws -> String {
+        let name = "test_" + UUID().uuidString.replacingOccurrences(of: "-", with: "").lowercased()
+        try sql("CREATE DATABASE \(name)")
+        return url(database: name)
+    }
+
+    package func sql(_ text: String) throws {
+        try Self.run(try Self.program("psql"), ["-q", "-v", "ON_ERROR_STOP=1", "-c", text, url()])
+    }
+
+    // MARK: Life
+
+    /// Starts it, and returns when it answers.
+    package func start() throws {
+        let script = """
+            folder=$1; shift; "$@" >"$folder/log" 2>&1 </dev/null & server=$!
+            read word
+            case "$word" in
+                fast) kill -INT $server; wait $server;;
+                at-once) kill -QUIT $server; wait $server;;
+                *) kill -QUIT $server; wait $server; rm -rf "$folder";;
+            esac
+            """
+        let server = Self.asPostgres([try Self.program("postgres"), "-D", data.path])
+        let started = try Self.spawn(["/bin/sh", "-c", script, "sh", folder.path] + server)
+        running.withLock { $0 = started }
+        let deadline = Date.now.addingTimeInterval(20)
+        // The postmaster writes its state on the eighth line of its file; pg_ctl looks there too.
+        let file = data.appendingPathComponent("postmaster.pid")
+        while true {
+            let lines =
+                (try? String(contentsOf: file, encoding: .utf8))?.split(
+                    separator: "\n", omittingEmptySubsequences: false) ?? []
+            if lines.count > 7, lines[7].hasPrefix("ready") { return }
+            guard Date.now < deadline else {
+                let log = (try? String(contentsOf: folder.appendingPathComponent("log"), encoding: .utf8)) ?? ""
+                throw Failure(description: "PostgreSQL did not start: \(log)")
+            }
+            usleep(5000)
+        }
+    }
+
+    package enum Stop: String, Sendable {
+        /// Its connections are ended, what is committed is written.
+        case fast
+        /// As in a crash.
+        case atOnce = "at-once"
+        case leaving
+    }
+
+    /// Returns when it has ended.
+    package func stop(_ way: Stop = .fast) {
+        guard
+            let (shell, input) = running.withLock({ value in
+                defer { value = nil }
+                return value
+            })
+        else { return }
+        let word = way.rawValue + "\n"
+        _ = word.withCString { write(input, $0, strlen($0)) }
+        close(input)
+        var status: Int32 = 0
+        while waitpid(shell, &status, 0) < 0, errno == EINTR {}
+    }
+
+    // MARK: Programs
+
+    /// Starts a program with no signal blocked: threads of a dispatch queue block them all, and `Process` hands that on.
+    private static func spawn(_ command: [String]) throws -> (shell: pid_t, input: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard pipe(&ends) == 0 else { throw Failure(description: "no pipe: \(errno)") }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        defer { close(ends[0]) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
+        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        let arguments = command.map { strdup($0) }
+        defer { for argument in arguments { free(argument) } }
+        var shell: pid_t = 0
+        let code = posix_spawn(&shell, command[0], &actions, &attributes, arguments + [nil], environ)
+        guard code == 0 else {
+            close(ends[1])
+            throw Failure(description: "`\(command[0])` did not start: \(code)")
+        }
+        return (shell, ends[1])
+    }
+
+    /// PostgreSQL does not run as root.
+    private static func asPostgres(_ command: [String]) -> [String] {
+        guard getuid() == 0 else { return command }
+        return ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] + command
+    }
+
+    private static func program(_ name: String) throws -> String {
+        let root = "/usr/lib/postgresql"
+        let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
+        let folders =
+            versions.sorted { (Int($0) ?? 0) > (Int($1) ?? 0) }.map { "\(root)/\($0)/bin" }
+            + (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":").map(String.init)
+        for folder in folders where FileManager.default.isExecutableFile(atPath: "\(folder)/\(name)") {
+            return "\(folder)/\(name)"
+        }
+        throw Failure(description: "The tests need PostgreSQL: `\(name)` was not found. Run scripts/bootstrap --test.")
+    }
+
+    private static func run(_ program: String, _ arguments: [String]) throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.currentDirectoryURL = URL(fileURLWithPath: "/")
+        let output = Pipe()
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = output
+        try process.run()
+        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        guard process.terminationStatus == 0 else { throw Failure(description: "`\(program)` failed: \(text)") }
+    }
+}

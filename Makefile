@@ -3,10 +3,10 @@
 SWIFT ?= swift
 RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-release
 
-.PHONY: help bootstrap build run test check bench docs
+.PHONY: help bootstrap build run cluster test check bench bench-cluster soak docs
 
 help: ## Show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
 
 bootstrap: ## Install the system packages that are missing (Debian)
 	@scripts/bootstrap
@@ -16,6 +16,10 @@ build: bootstrap ## Build the release binary
 
 run: build ## Start the server with the orders example on 127.0.0.1:8080
 	@scripts/run-example
+
+cluster: build ## Start three instances on PostgreSQL and Redis, behind HAProxy, with the orders example
+	@scripts/bootstrap --cluster
+	@scripts/cluster --apply Examples/orders
 
 # The scenarios come by themselves: they wait for real programs, and would keep the others from their threads.
 test: ## Run all tests
@@ -36,6 +40,18 @@ bench: ## Measure against nginx and write BENCHMARKS.md
 	@mkdir -p Benchmarks/scratch && g++ -O3 -std=c++17 Benchmarks/json_rival.cpp -lsimdjson -o Benchmarks/scratch/json_rival
 	@python3 -m venv Benchmarks/scratch/venv && Benchmarks/scratch/venv/bin/pip install -q datalogic-py
 	@python3 Benchmarks/run.py
+
+bench-cluster: ## Measure the drivers, PostgreSQL as the queue, and two instances against one
+	@scripts/bootstrap --bench-cluster
+	@$(SWIFT) build $(RELEASE) --product weir
+	@$(SWIFT) build $(RELEASE) --product PostgresBenchmark
+	@$(SWIFT) build $(RELEASE) --product RedisBenchmark
+	@python3 Benchmarks/cluster.py
+
+soak: ## Run the bad days of a cluster at their full length (about 20 minutes)
+	@scripts/bootstrap --test
+	@$(SWIFT) build --build-tests
+	@WEIR_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter '^ScenarioTests\..*(Days|Cluster)'
 
 docs: bootstrap ## Write the OpenAPI file from the routes
 	@$(SWIFT) run weir openapi > api/openapi.json

@@ -88,8 +88,13 @@ package struct StartDefinition: Sendable {
             if item.kind == .connector {
                 return try await applyConnector(item, content, desk)
             }
-            if book.active(item.kind, item.id).last?.contentHash == content.hash { return }
+            // Other instances may start with the same files at the same moment: each step looks again.
+            @Sendable func isLive(_ book: DefinitionBook) -> Bool {
+                book.active(item.kind, item.id).last?.contentHash == content.hash
+            }
+            if isLive(book) { return }
             _ = try await desk.change(audit: unaudited) { book, now throws(Problem) in
+                if isLive(book) { return DefinitionChange() }
                 guard let latest = book.latest(item.kind, item.id) else {
                     return try book.create(item.kind, id: item.id, content: content, at: now)
                 }
@@ -102,7 +107,8 @@ package struct StartDefinition: Sendable {
                 return change
             }
             _ = try await desk.change(audit: unaudited) { book, now throws(Problem) in
-                try book.activate(item.kind, id: item.id, percentage: 100, at: now)
+                if isLive(book) { return DefinitionChange() }
+                return try book.activate(item.kind, id: item.id, percentage: 100, at: now)
             }
         } catch {
             throw StartFailure("\(item.file): \(error.message)")

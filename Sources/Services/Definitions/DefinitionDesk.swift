@@ -32,6 +32,8 @@ package struct DefinitionDesk: Sendable {
             let now = clock.now()
             var change = try decide(book, now)
             change.audit += audit(book, change, now)
+            // Nothing to do is nothing to announce.
+            if change == DefinitionChange() { return change }
             do throws(StorageFailure) {
                 _ = try await store.commit(change, expecting: book.snapshot.generation)
                 return change

@@ -6,7 +6,7 @@ RELEASE := --configuration release --static-swift-stdlib --scratch-path .build-r
 .PHONY: help bootstrap build run cluster test check bench bench-cluster soak docs
 
 help: ## Show this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 bootstrap: ## Install the system packages that are missing (Debian)
 	@scripts/bootstrap

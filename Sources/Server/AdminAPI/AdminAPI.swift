@@ -88,8 +88,8 @@ package struct AdminAPI: Sendable {
             let query = Self.query(request.query)
             let principal = try principal(for: route, request, query)
             let call = try AdminCall(
-                request: request, principal: principal, parameters: parameters, query: query,
-                readsBody: route.hasBody, limits: jsonLimits)
+                request: request, principal: principal, route: route, parameters: parameters, query: query,
+                limits: jsonLimits)
             let response = try await handler(self, call)
             return withExtendedLifetime(call) { response }
         }

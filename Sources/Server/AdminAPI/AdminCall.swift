@@ -9,16 +9,20 @@ struct AdminCall: Sendable {
     let query: [String: String]
     private let json: OwnedJSON?
 
-    /// - Parameter readsBody: whether the route takes a body, which must be JSON then.
+    /// Its body must be JSON where the route takes one, its query what the route knows.
     init(
-        request: AdminRequest, principal: AdminKeys.Principal, parameters: [String], query: [String: String],
-        readsBody: Bool, limits: JSONLimits
+        request: AdminRequest, principal: AdminKeys.Principal, route: AdminRoute, parameters: [String],
+        query: [String: String], limits: JSONLimits
     ) throws(Problem) {
         self.request = request
         self.principal = principal
         self.parameters = parameters
         self.query = query
-        guard readsBody else {
+        let details = query.sorted { $0.key < $1.key }.compactMap { Self.complaint($0.key, $0.value, route) }
+        if let first = details.first {
+            throw Problem(.validation, "Query parameter `\(first.path)`: \(first.message)", details: details)
+        }
+        guard route.hasBody else {
             json = nil
             return
         }
@@ -26,6 +30,30 @@ struct AdminCall: Sendable {
             json = try OwnedJSON(parsing: request.body, limits: limits)
         } catch {
             throw Problem(.validation, "The body is not valid JSON: \(error.message)")
+        }
+    }
+
+    /// What is wrong with a parameter of the query: a misspelt one would be passed over, and the answer a wrong one.
+    private static func complaint(_ name: String, _ value: String, _ route: AdminRoute) -> Problem.Detail? {
+        let shown = String(name.prefix(64))
+        guard route.query.contains(name) else {
+            let known = route.query.isEmpty ? "none" : route.query.joined(separator: ", ")
+            return .init(shown, .unknownField, "This path does not take it.", expected: known)
+        }
+        switch name {
+        case "limit", "offset", "count":
+            guard Int(value).map({ $0 < 0 }) ?? true else { return nil }
+            return .init(shown, .invalid, "It must be a whole number.", expected: "0 or more")
+        case "reload":
+            guard value != "now", value != "defer" else { return nil }
+            return .init(shown, .invalid, "It must be now or defer.", expected: "now, defer")
+        case "dry_run", "include_total":
+            guard !["true", "false", "1", "0"].contains(value) else { return nil }
+            return .init(shown, .invalid, "It must be true or false.", expected: "true, false")
+        case "sort_order":
+            guard value != "asc", value != "desc" else { return nil }
+            return .init(shown, .invalid, "There is no such order.", expected: "asc, desc")
+        default: return nil
         }
     }
 

@@ -133,8 +133,8 @@ struct HTTPHeadParser {
         case 4 where name.isCaseless("host"): facts.hosts += 1
         case 6 where name.isCaseless("expect"): head.expectsContinue = value.isCaseless("100-continue")
         case 10 where name.isCaseless("connection"):
-            if value.isCaseless("close") { facts.connectionCloses = true }
-            if value.isCaseless("keep-alive") { facts.connectionKeeps = true }
+            if value.hasElement("close") { facts.connectionCloses = true }
+            if value.hasElement("keep-alive") { facts.connectionKeeps = true }
         case 12 where name.isCaseless("x-request-id"):
             if (1...128).contains(value.count), value.allSatisfy({ $0 > 32 && $0 < 127 && $0 != 34 && $0 != 92 }) {
                 head.requestID = span
@@ -213,5 +213,16 @@ extension UnsafeRawBufferPointer {
             if lower != other[place] { return false }
         }
         return true
+    }
+
+    /// Whether a comma-separated list has this element (RFC 9110, section 5.6.1).
+    func hasElement(_ text: StaticString) -> Bool {
+        guard contains(UInt8(ascii: ",")) else { return isCaseless(text) }
+        return split(separator: UInt8(ascii: ",")).contains { part in
+            var (start, end) = (part.startIndex, part.endIndex)
+            while start < end, self[start] == 32 || self[start] == 9 { start += 1 }
+            while end > start, self[end - 1] == 32 || self[end - 1] == 9 { end -= 1 }
+            return UnsafeRawBufferPointer(rebasing: self[start..<end]).isCaseless(text)
+        }
     }
 }

@@ -63,7 +63,7 @@ package final class HTTPConnector: Sendable {
                 return ConnectorReply(status: reply.status, body: reply.body)
             case .success(let reply):
                 let isPassing = CallRetry.isPassing(status: reply.status)
-                failure = (refusal(reply), isPassing, reply.header("retry-after").flatMap { Int($0) })
+                failure = (refusal(reply), isPassing, Self.wait(reply.header("retry-after")))
             case .failure(let error):
                 failure = (Self.failure(error, name), error.isPassing, nil)
             }
@@ -78,6 +78,14 @@ package final class HTTPConnector: Sendable {
                 throw TaskFailure("TIMEOUT_ERROR", "The call to `\(name)` was given up.")
             }
         }
+    }
+
+    /// Seconds, or until a date (RFC 9110, section 10.2.3); nil where it says neither.
+    private static func wait(_ text: String?) -> Int? {
+        guard let text else { return nil }
+        if let seconds = Int(text) { return seconds }
+        guard let date = Timestamp(httpDate: text) else { return nil }
+        return max(0, Int((date.microseconds - WallClock.system.now().microseconds + 999_999) / 1_000_000))
     }
 
     /// One request that changes nothing. Whatever answers is reachable.

@@ -31,6 +31,16 @@ import Vocabulary
         #expect(Timestamp(rfc3339: text) == nil)
     }
 
+    @Test func `dates of HTTP are read, and what only looks like one is not`() {
+        #expect(Timestamp(httpDate: "Sun, 06 Nov 1994 08:49:37 GMT")?.rfc3339 == "1994-11-06T08:49:37.000000Z")
+        for text in [
+            "", "Sun, 06 Nov 1994 08:49:37 UTC", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun, 6 Nov 1994 08:49:37 GMT",
+            "Sun, 31 Feb 1994 08:49:37 GMT", "Sun, 06 Nov 1994 24:49:37 GMT", "Sun, 06 Nov 1994 08:49 GMT",
+        ] {
+            #expect(Timestamp(httpDate: text) == nil, "\(text)")
+        }
+    }
+
     @Test(arguments: 0..<300 as Range<UInt64>)
     func `a back-off stays between half of its ceiling and its ceiling, which doubles up to the cap`(seed: UInt64) {
         var random = SeededRandom(seed: seed)

@@ -151,4 +151,20 @@ import Testing
             again.data["content_hash"] as? String == (exported.object["data"] as? [[String: Any]])?[0]["content_hash"]
                 as? String)
     }
+
+    @Test func `a query that would be passed over is refused by name`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        for (query, name) in [
+            ("limits=5", "limits"), ("limit=abc", "limit"), ("limit=-1", "limit"), ("offset=1e3", "offset"),
+            ("sort_order=up", "sort_order"), ("limit=5&status=draft&page=2", "page"),
+        ] {
+            let reply = try client.call("GET", "\(Client.admin)/workflows?\(query)")
+            let error = reply.object["error"] as? [String: Any]
+            let details = error?["details"] as? [[String: Any]]
+            #expect(reply.status == 400 && details?.first?["path"] as? String == name, "\(query): \(reply)")
+        }
+        let reply = try client.call("POST", "\(Client.admin)/workflows/import?dry_run=yes", "[]")
+        #expect(reply.status == 400, "\(reply)")
+    }
 }

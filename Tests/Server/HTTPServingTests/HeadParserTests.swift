@@ -36,6 +36,9 @@ import Vocabulary
     @Test(arguments: [
         ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", true), ("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", false),
         ("GET / HTTP/1.0\r\n\r\n", false), ("GET / HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n", true),
+        ("GET / HTTP/1.1\r\nHost: x\r\nConnection: x-own ,\tClose\r\n\r\n", false),
+        ("GET / HTTP/1.1\r\nHost: x\r\nConnection: closed, x, ,\r\n\r\n", true),
+        ("GET / HTTP/1.0\r\nConnection: keep-alive,x\r\n\r\n", true),
     ])
     func `connections are kept as the version and the header say`(request: String, keeps: Bool) throws {
         #expect(try parse(request).keepsAlive == keeps)

@@ -54,12 +54,30 @@ final class TemplateFunction: WorkflowFunction {
                 guard !value.value(at: index).isNull else { continue }
                 members[value.key(at: index).stringValue ?? ""] = plain(value.value(at: index))
             }
-            return members
+            return ObjectInTemplate(members: members, description: JSONWriter.string(value))
         }
-        if value.isArray { return (0..<value.count).map { plain(value[$0]) } }
+        if value.isArray {
+            return ListInTemplate(
+                elements: (0..<value.count).map { plain(value[$0]) }, description: JSONWriter.string(value))
+        }
         if let text = value.stringValue { return text }
         if let flag = value.boolValue { return flag }
         if let whole = value.intValue { return whole }
         return value.isNull ? "" : JSONWriter.string(value)
     }
+}
+
+/// Printed as JSON where a template asks for all of it.
+private struct ObjectInTemplate: MustacheParent, CustomStringConvertible {
+    var members: [String: Any]
+    var description: String
+
+    func child(named name: String) -> Any? { members[name] }
+}
+
+private struct ListInTemplate: MustacheSequence, CustomStringConvertible {
+    var elements: [Any]
+    var description: String
+
+    func makeIterator() -> IndexingIterator<[Any]> { elements.makeIterator() }
 }

@@ -108,6 +108,7 @@ extension SQLStore {
         let dropped = try await driver.dropTraces(below: id)
         // Whoever deletes asks again as long as a full piece goes.
         guard dropped < limit else { return limit }
-        return dropped + (try await change(StoreStatement(traces.deleteBelow, [.uuid(id), .integer(Int64(limit - dropped))])))
+        return dropped
+            + (try await change(StoreStatement(traces.deleteBelow, [.uuid(id), .integer(Int64(limit - dropped))])))
     }
 }

@@ -108,10 +108,14 @@ let package = Package(
             path: "Sources/Server/MCP", swiftSettings: swift),
         .systemLibrary(name: "CSQLite", path: "Sources/Adapters/CSQLite"),
         .target(
-            name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "Vocabulary"],
+            name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "StorageSQL", "Vocabulary"],
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
-            name: "StoragePostgres", dependencies: ["PostgresDriver", "Storage", "Vocabulary"],
+            name: "StorageSQL",
+            dependencies: ["Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto")],
+            path: "Sources/Adapters/StorageSQL", swiftSettings: swift),
+        .target(
+            name: "StoragePostgres", dependencies: ["PostgresDriver", "Storage", "StorageSQL", "Vocabulary"],
             path: "Sources/Adapters/StoragePostgres", swiftSettings: swift),
         .target(
             name: "OutboundReplay", dependencies: ["JSONTree", "Outbound", "Vocabulary"],

@@ -12,6 +12,11 @@ package actor SQLiteConnection {
 
     private var database: OpaquePointer?
     private var statements: [String: OpaquePointer] = [:]
+    /// The one used last: batches are mostly of one kind, and equal texts of one origin are told apart by address.
+    private var last: (sql: String, statement: OpaquePointer)?
+    /// Whether a transaction of several calls is under way, and who waits for its end.
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
     /// Prepared statements that are kept.
     private static let mostStatements = 256
 
@@ -52,6 +57,7 @@ package actor SQLiteConnection {
     package func close() {
         for statement in statements.values { sqlite3_finalize(statement) }
         statements = [:]
+        last = nil
         sqlite3_close_v2(database)
         database = nil
     }
@@ -72,7 +78,11 @@ package actor SQLiteConnection {
     }
 
     private func prepared(_ sql: String) throws(StorageFailure) -> OpaquePointer {
-        if let known = statements[sql] { return known }
+        if let last, last.sql == sql { return last.statement }
+        if let known = statements[sql] {
+            last = (sql, known)
+            return known
+        }
         if statements.count >= Self.mostStatements {
             for statement in statements.values { sqlite3_finalize(statement) }
             statements = [:]
@@ -81,7 +91,29 @@ package actor SQLiteConnection {
         let code = sqlite3_prepare_v3(database, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
         guard code == SQLITE_OK, let statement else { throw failure(code) }
         statements[sql] = statement
+        last = (sql, statement)
         return statement
+    }
+
+    /// Runs a statement and copies its rows out.
+    package func answer(_ sql: String, bind: (SQLiteBinding) -> Void) throws(StorageFailure) -> SQLiteTable {
+        let statement = try prepared(sql)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        bind(SQLiteBinding(statement: statement))
+        let columns = Int(sqlite3_column_count(statement))
+        var cells: [SQLiteCell] = []
+        while true {
+            switch sqlite3_step(statement) {
+            case SQLITE_ROW: for place in 0..<columns { cells.append(SQLiteCell(statement, Int32(place))) }
+            case SQLITE_DONE:
+                let changes = columns == 0 ? Int(sqlite3_changes(database)) : 0
+                return SQLiteTable(cells: cells, columnCount: columns, changes: changes)
+            case let code: throw failure(code)
+            }
+        }
     }
 
     /// Runs a statement and reads its rows.
@@ -163,6 +195,26 @@ package actor SQLiteConnection {
         return Int(sqlite3_changes(database))
     }
 
+    /// Waits for the end of a transaction of several calls, if there is one, and begins one's own. Such transactions run
+    /// our own statements only, so the wait is as short as those.
+    package func take() async {
+        guard isTaken else {
+            isTaken = true
+            return
+        }
+        await withCheckedContinuation { waiting.append($0) }
+    }
+
+    /// Hands the connection to whoever waits.
+    package func release() {
+        if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
+    }
+
+    /// Ends a transaction without its changes, if there is one.
+    package func rollBack() {
+        if sqlite3_get_autocommit(database) == 0 { sqlite3_exec(database, "ROLLBACK", nil, nil, nil) }
+    }
+
     /// Everything in `body` or nothing.
     package func transaction<Result>(
         _ body: (isolated SQLiteConnection) throws(StorageFailure) -> Result
@@ -173,7 +225,7 @@ package actor SQLiteConnection {
             try execute("COMMIT")
             return result
         } catch {
-            if sqlite3_get_autocommit(database) == 0 { sqlite3_exec(database, "ROLLBACK", nil, nil, nil) }
+            rollBack()
             throw error
         }
     }
@@ -183,76 +235,5 @@ package actor SQLiteConnection {
         _ body: @Sendable (isolated SQLiteConnection) throws(StorageFailure) -> Result
     ) throws(StorageFailure) -> Result {
         try body(self)
-    }
-}
-
-/// A value of any column.
-package enum SQLiteCell: Sendable, Equatable {
-    case null
-    case integer(Int64)
-    case real(Double)
-    case text(String)
-    case bytes([UInt8])
-
-    init(_ statement: OpaquePointer, _ place: Int32) {
-        let row = SQLiteRow(statement: statement)
-        switch sqlite3_column_type(statement, place) {
-        case SQLITE_INTEGER: self = .integer(row.integer(place))
-        case SQLITE_FLOAT: self = .real(sqlite3_column_double(statement, place))
-        case SQLITE_TEXT: self = .text(row.text(place))
-        case SQLITE_BLOB: self = .bytes(row.bytes(place))
-        default: self = .null
-        }
-    }
-}
-
-/// Sets the parameters of a statement, counted from 1.
-package struct SQLiteBinding {
-    let statement: OpaquePointer
-
-    package func integer(_ place: Int32, _ value: Int64) { sqlite3_bind_int64(statement, place, value) }
-    package func integer(_ place: Int32, _ value: Int64?) {
-        if let value { integer(place, value) } else { sqlite3_bind_null(statement, place) }
-    }
-    package func text(_ place: Int32, _ value: String) {
-        var value = value
-        value.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { chars in
-                if let start = chars.baseAddress {
-                    _ = weir_bind_text(statement, place, start, Int32(chars.count))
-                } else {
-                    _ = weir_bind_text(statement, place, "", 0)
-                }
-            }
-        }
-    }
-    package func real(_ place: Int32, _ value: Double) { sqlite3_bind_double(statement, place, value) }
-    package func null(_ place: Int32) { sqlite3_bind_null(statement, place) }
-    package func bytes(_ place: Int32, _ value: [UInt8]) {
-        value.withUnsafeBytes { _ = weir_bind_copied_bytes(statement, place, $0.baseAddress, Int32($0.count)) }
-    }
-}
-
-/// Reads the columns of a row, counted from 0.
-package struct SQLiteRow {
-    let statement: OpaquePointer
-
-    package func integer(_ place: Int32) -> Int64 { sqlite3_column_int64(statement, place) }
-    package func optionalInteger(_ place: Int32) -> Int64? {
-        sqlite3_column_type(statement, place) == SQLITE_NULL ? nil : integer(place)
-    }
-    package func text(_ place: Int32) -> String {
-        sqlite3_column_text(statement, place).map { String(cString: $0) } ?? ""
-    }
-    package func bytes(_ place: Int32) -> [UInt8] {
-        let count = Int(sqlite3_column_bytes(statement, place))
-        guard count > 0, let start = sqlite3_column_blob(statement, place) else { return [] }
-        return [UInt8](UnsafeRawBufferPointer(start: start, count: count))
-    }
-}
-
-extension SQLiteBinding {
-    package func copied(_ place: Int32, _ bytes: UnsafeRawBufferPointer) {
-        _ = weir_bind_copied_bytes(statement, place, bytes.baseAddress, Int32(bytes.count))
     }
 }

@@ -1,11 +1,10 @@
-import PostgresDriver
-import Storage
+import StorageSQL
 
 /// The tables, and how older databases are brought up to date: a list of statements for each version, in order. A
 /// version that was released never changes.
 enum PostgresSchema {
-    static let migrations: [[String]] = [
-        [
+    static let migrations = [
+        Migration([
             """
             CREATE TABLE definitions (
                 kind text NOT NULL, id text NOT NULL, version int8 NOT NULL, status text NOT NULL,
@@ -50,31 +49,6 @@ enum PostgresSchema {
                 id text PRIMARY KEY, name text NOT NULL, scope text NOT NULL, prefix text NOT NULL,
                 hash bytea NOT NULL, created_at int8 NOT NULL, expires_at int8, last_used_at int8)
             """,
-        ]
+        ])
     ]
-
-    /// Taken by whoever migrates, so that instances that start together do it once. The number means nothing.
-    private static let lock: Int64 = 0x7765_6972
-
-    static func migrate(_ pool: PostgresPool) async throws(StorageFailure) {
-        try await pool.transaction { transaction throws(StorageFailure) in
-            let found = try await transaction.run([
-                PostgresStatement("SELECT pg_advisory_xact_lock($1)", [.integer(lock)]),
-                PostgresStatement("CREATE TABLE IF NOT EXISTS schema_versions (version int8 PRIMARY KEY)"),
-                PostgresStatement("SELECT coalesce(max(version), 0) FROM schema_versions"),
-            ])
-            let version = Int(found[2].first?.integer(0) ?? 0)
-            guard version <= migrations.count else {
-                throw .broken(
-                    "The database has schema version \(version); this program knows up to \(migrations.count). Use a newer Weir."
-                )
-            }
-            for next in version..<migrations.count {
-                try await transaction.run(
-                    migrations[next].map { PostgresStatement($0) } + [
-                        PostgresStatement("INSERT INTO schema_versions VALUES ($1)", [.integer(Int64(next + 1))])
-                    ])
-            }
-        }
-    }
 }

@@ -62,6 +62,7 @@ import Vocabulary
             try await connection.execute(
                 """
                 DROP TABLE occurrences; DROP TABLE schedule_cursors; DROP TABLE admin_keys;
+                DROP TABLE schema_migrations;
                 DELETE FROM numbers WHERE name IN ('schedule_epoch', 'admin_keys');
                 PRAGMA user_version = 2;
                 """)

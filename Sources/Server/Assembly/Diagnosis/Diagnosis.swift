@@ -24,7 +24,7 @@ package enum Diagnosis {
         findings.append(serving(settings))
         findings += AccessCheck.files(settings, configurationFile)
         let holder = databasePath(settings).flatMap { SQLiteStore.holder(of: $0) }
-        var inspection: SQLiteStore.Inspection?
+        var inspection: SQLiteInspection?
         if settings.storageURL.hasPrefix("postgres") {
             findings += await StorageCheck.findings(postgres: settings.storageURL)
         } else {

@@ -14,7 +14,7 @@ enum StorageCheck {
 
     static func findings(
         path: String?, holder: Int32?, seconds: Int
-    ) async -> ([Finding], SQLiteStore.Inspection?) {
+    ) async -> ([Finding], SQLiteInspection?) {
         guard let path else {
             let finding = Finding(
                 "storage", .warn, "The database is in memory: nothing survives the process.",
@@ -23,7 +23,7 @@ enum StorageCheck {
         }
         let folder = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         var findings: [Finding] = []
-        var inspection: SQLiteStore.Inspection?
+        var inspection: SQLiteInspection?
         if let holder {
             let name = holder > 0 ? "the process \(holder)" : "a process of another container"
             findings.append(
@@ -81,7 +81,7 @@ enum StorageCheck {
         }
     }
 
-    private static func schema(_ found: SQLiteStore.Inspection) -> Finding {
+    private static func schema(_ found: SQLiteInspection) -> Finding {
         let known = found.knownVersion
         let version = found.schemaVersion
         if version > known {
@@ -95,7 +95,7 @@ enum StorageCheck {
             "An older Weir cannot use the file after that: make a backup first.")
     }
 
-    private static func integrity(_ found: SQLiteStore.Inspection, _ seconds: Int) -> Finding {
+    private static func integrity(_ found: SQLiteInspection, _ seconds: Int) -> Finding {
         if let first = found.damage.first {
             return Finding(
                 "storage.integrity", .fail, "The file is damaged: \(first)",

@@ -2,7 +2,7 @@ import Glibc
 import SQLiteDriver
 package import Storage
 
-extension SQLiteStore {
+extension SQLiteStoreDriver {
     /// On a connection of its own, so that requests and commits go on meanwhile. The file has its name once it is whole,
     /// and never takes another's place.
     ///
@@ -59,7 +59,7 @@ extension SQLiteStore {
 
     /// Whether a file is a whole database of ours.
     /// - Returns: the version of its schema.
-    package static func verify(_ file: String) async throws(StorageFailure) -> Int {
+    static func verify(_ file: String) async throws(StorageFailure) -> Int {
         let copy = SQLiteConnection(label: "weir.sqlite.verify")
         try await copy.open(file, readOnly: true)
         do throws(StorageFailure) {
@@ -86,7 +86,7 @@ extension SQLiteStore {
     }
 
     /// Puts a backup in the place of the database, as a whole or not at all. No server may have the database open.
-    package static func restore(_ file: String, toURL url: String) async throws(StorageFailure) {
+    static func restore(_ file: String, toURL url: String) async throws(StorageFailure) {
         guard url.hasPrefix("sqlite:") else { throw .broken("Only a sqlite: database can be restored.") }
         let path = String(url.dropFirst(7))
         let lock = try FileLock(path + ".lock")

@@ -1,37 +1,42 @@
 import Glibc
 import SQLiteDriver
 package import Storage
+package import StorageSQL
 package import Vocabulary
 
-extension SQLiteStore {
-    /// What a database file holds, seen from outside and without changing anything.
-    package struct Inspection: Sendable {
-        /// The version of its schema, and the one this program brings it to.
-        package var schemaVersion: Int
-        package var knownVersion: Int
-        /// What SQLite found wrong, in its words; empty where nothing is.
-        package var damage: [String]
-        /// The check was ended by its deadline before it had found anything.
-        package var isUnfinished: Bool
-        /// The newest trace or audit entry.
-        package var newestRecord: Timestamp?
-        package var definitions: DefinitionSnapshot
-        package var adminKeys: Int
-    }
+/// What a database file holds, seen from outside and without changing anything.
+package struct SQLiteInspection: Sendable {
+    /// The version of its schema, and the one this program brings it to.
+    package var schemaVersion: Int
+    package var knownVersion: Int
+    /// What SQLite found wrong, in its words; empty where nothing is.
+    package var damage: [String]
+    /// The check was ended by its deadline before it had found anything.
+    package var isUnfinished: Bool
+    /// The newest trace or audit entry.
+    package var newestRecord: Timestamp?
+    package var definitions: DefinitionSnapshot
+    package var adminKeys: Int
+}
 
+extension SQLStore where Driver == SQLiteStoreDriver {
     /// Reads a database that a server may have open: on a read-only connection, and not longer than told.
     ///
     /// - Parameters:
     ///   - isHeld: whether a server has it open. If not, and nothing is left in its write-ahead log, no file is made
     ///     beside it either.
     ///   - seconds: how long SQLite may look for damage. A reader keeps the log of a running server from being taken in.
-    package static func inspect(_ path: String, isHeld: Bool, seconds: Int) async throws(StorageFailure) -> Inspection {
+    package static func inspect(_ path: String, isHeld: Bool, seconds: Int) async throws(StorageFailure)
+        -> SQLiteInspection
+    {
         let connection = SQLiteConnection(label: "weir.sqlite.inspection")
         try await connection.open(path, readOnly: true, isImmutable: !isHeld && fileSize(path + "-wal") == 0)
         do throws(StorageFailure) {
-            let found = try await connection.with { connection throws(StorageFailure) in
+            let driver = SQLiteStoreDriver(writer: connection, reader: connection, path: path, lock: nil)
+            var found = try await connection.with { connection throws(StorageFailure) in
                 try inspect(connection, seconds: seconds)
             }
+            found.definitions = try await SQLiteStore(driver).loadDefinitions()
             await connection.close()
             return found
         } catch {
@@ -42,20 +47,20 @@ extension SQLiteStore {
 
     private static func inspect(
         _ connection: isolated SQLiteConnection, seconds: Int
-    ) throws(StorageFailure) -> Inspection {
+    ) throws(StorageFailure) -> SQLiteInspection {
         let version = Int(try connection.query("PRAGMA user_version") { $0.integer(0) }.first ?? 0)
         let tables = Set(try connection.query("SELECT name FROM sqlite_master WHERE type = 'table'") { $0.text(0) })
         guard tables.isSuperset(of: ["definitions", "traces", "audit"]) else {
             throw .broken("The file is no database of Weir.")
         }
-        var found = Inspection(
+        var found = SQLiteInspection(
             schemaVersion: version, knownVersion: SQLiteSchema.migrations.count, damage: [], isUnfinished: false,
-            newestRecord: nil, definitions: try readDefinitions(connection), adminKeys: 0)
+            newestRecord: nil, definitions: DefinitionSnapshot(generation: 0, records: []), adminKeys: 0)
         // Identifiers begin with the time they were made at, and are in an index.
         for table in ["traces", "audit"] {
-            let newest = try connection.query("SELECT id FROM \(table) ORDER BY id DESC LIMIT 1") {
-                Identifier(bytes: $0.bytes(0)).createdAt
-            }.first
+            let newest = try connection.answer("SELECT id FROM \(table) ORDER BY id DESC LIMIT 1") { _ in }.first.map {
+                $0.uuid(0).createdAt
+            }
             found.newestRecord = [found.newestRecord, newest].compactMap { $0 }.max()
         }
         if tables.contains("admin_keys") {

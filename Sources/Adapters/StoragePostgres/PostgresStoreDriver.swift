@@ -1,0 +1,69 @@
+package import PostgresDriver
+package import Storage
+package import StorageSQL
+
+/// Reaches PostgreSQL for the store.
+package struct PostgresStoreDriver: StoreDriver {
+    let pool: PostgresPool
+    package var dialect: any Dialect { PostgresDialect() }
+
+    package func run(
+        _ statements: [StoreStatement], canRepeat: Bool
+    ) async throws(StorageFailure) -> [PostgresTable] {
+        try await pool.run(statements.map { PostgresStatement($0) }, canRepeat: canRepeat)
+    }
+
+    package func read(_ statements: [StoreStatement]) async throws(StorageFailure) -> [PostgresTable] {
+        try await run(statements, canRepeat: true)
+    }
+
+    package func transaction<Result: Sendable>(
+        _ body: @Sendable (PostgresTransaction) async throws(StorageFailure) -> Result
+    ) async throws(StorageFailure) -> Result {
+        try await pool.transaction(body)
+    }
+
+    package func backUp(to file: String) async throws(StorageFailure) {
+        throw .broken(
+            "A PostgreSQL database is backed up with PostgreSQL's own tools, such as pg_dump or pg_basebackup.")
+    }
+
+    package func close() async { await pool.close() }
+}
+
+extension PostgresTransaction: StoreTransaction {
+    package func run(_ statements: [StoreStatement]) async throws(StorageFailure) -> [PostgresTable] {
+        try await run(statements.map { PostgresStatement($0) })
+    }
+}
+
+extension PostgresTable: StoreTable {}
+extension PostgresRow: StoreRow {}
+
+extension PostgresStatement {
+    init(_ statement: StoreStatement) {
+        self.init(statement.sql, statement.values.map(PostgresValue.init))
+    }
+}
+
+extension PostgresValue {
+    init(_ value: StoreValue) {
+        self =
+            switch value {
+            case .null(.integer): .null(.integer)
+            case .null(.real): .null(.real)
+            case .null(.bool): .null(.bool)
+            case .null(.text): .null(.text)
+            case .null(.bytes): .null(.bytes)
+            case .null(.uuid): .null(.uuid)
+            case .integer(let value): .integer(value)
+            case .real(let value): .real(value)
+            case .bool(let value): .bool(value)
+            case .text(let value): .text(value)
+            case .bytes(let value): .bytes(value)
+            case .uuid(let value): .uuid(value)
+            case .texts(let values): .texts(values)
+            case .uuids(let values): .uuids(values)
+            }
+    }
+}

@@ -1,4 +1,5 @@
-package import PostgresDriver
+package import ConnectionPooling
+import PostgresDriver
 package import Storage
 import Vocabulary
 
@@ -44,7 +45,7 @@ package final class PostgresStore: DurableStore {
     }
 
     /// What its pool did so far; for metrics.
-    package var figures: PostgresPool.Figures { pool.figures }
+    package var figures: PoolFigures { pool.figures }
 
     package func ping() async throws(StorageFailure) { _ = try await read("SELECT 1") }
 

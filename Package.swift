@@ -115,7 +115,8 @@ let package = Package(
             dependencies: ["Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto")],
             path: "Sources/Adapters/StorageSQL", swiftSettings: swift),
         .target(
-            name: "StoragePostgres", dependencies: ["PostgresDriver", "Storage", "StorageSQL", "Vocabulary"],
+            name: "StoragePostgres",
+            dependencies: ["ConnectionPooling", "PostgresDriver", "Storage", "StorageSQL", "Vocabulary"],
             path: "Sources/Adapters/StoragePostgres", swiftSettings: swift),
         .target(
             name: "OutboundReplay", dependencies: ["JSONTree", "Outbound", "Vocabulary"],
@@ -127,9 +128,13 @@ let package = Package(
             name: "SQLiteDriver", dependencies: ["CSQLite", "Storage", "Vocabulary"],
             path: "Sources/Adapters/SQLiteDriver", swiftSettings: swift,
             linkerSettings: [.linkedLibrary(":libsqlite3.a"), .linkedLibrary("m"), .linkedLibrary("dl")]),
+        .systemLibrary(name: "CEvents", path: "Sources/Adapters/CEvents"),
+        .target(
+            name: "ConnectionPooling", dependencies: ["CEvents"], path: "Sources/Adapters/ConnectionPooling",
+            swiftSettings: swift),
         .systemLibrary(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
         .target(
-            name: "PostgresDriver", dependencies: ["CPostgres", "Storage", "Vocabulary"],
+            name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
@@ -290,8 +295,11 @@ let package = Package(
             dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
             path: "Tests/Adapters/StorageSQLiteTests"),
         .testTarget(
+            name: "ConnectionPoolingTests", dependencies: ["ConnectionPooling", "Seeds"],
+            path: "Tests/Adapters/ConnectionPoolingTests"),
+        .testTarget(
             name: "PostgresDriverTests",
-            dependencies: ["PostgresDriver", "RealServices", "Seeds", "Storage", "Vocabulary"],
+            dependencies: ["ConnectionPooling", "PostgresDriver", "RealServices", "Storage", "Vocabulary"],
             path: "Tests/Adapters/PostgresDriverTests"),
         .testTarget(
             name: "StoragePostgresTests",

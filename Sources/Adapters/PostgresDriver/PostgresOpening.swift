@@ -1,4 +1,5 @@
 import CPostgres
+import ConnectionPooling
 import Dispatch
 import Vocabulary
 

@@ -1,3 +1,4 @@
+package import ConnectionPooling
 package import Storage
 import Synchronization
 import Vocabulary
@@ -7,25 +8,11 @@ import Vocabulary
 /// Where the server is, who we are, TLS and the kind of password are the URL's business:
 /// `postgres://user@host/database?sslmode=verify-full…`, read by libpq. Everything here runs on one thread.
 package actor PostgresPool {
-    /// What a pool did so far and has now; for metrics.
-    package struct Figures: Sendable, Equatable {
-        package var open = 0
-        package var waiting = 0
-        package var opened = 0
-        package var lost = 0
-        package var failedToOpen = 0
-        /// Callers that got a connection, and the nanoseconds they waited for it in all.
-        package var granted = 0
-        package var waitedNanoseconds: UInt64 = 0
-        package var refused = 0
-        package var retries = 0
-    }
-
     private nonisolated let thread: EventThread
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
-    private nonisolated let shared = Mutex(Figures())
+    private nonisolated let shared = Mutex(PoolFigures())
     /// As of a moment ago; from anywhere.
-    package nonisolated var figures: Figures { shared.withLock { $0 } }
+    package nonisolated var figures: PoolFigures { shared.withLock { $0 } }
 
     private let url: String
     private let limits: PoolLimits
@@ -45,6 +32,7 @@ package actor PostgresPool {
         book = PoolBook(limits)
         let place = PoolReference()
         thread = EventThread(
+            name: "weir-postgres",
             tick: { now in place.pool?.assumeIsolated { $0.tick(at: now) } ?? .max },
             ready: { name in place.pool?.assumeIsolated { $0.connections[name]?.assumeIsolated { $0.ready() } } })
         place.pool = self

@@ -1,4 +1,5 @@
-package import PostgresDriver
+package import ConnectionPooling
+import PostgresDriver
 package import Storage
 package import StorageSQL
 
@@ -37,5 +38,5 @@ extension SQLStore where Driver == PostgresStoreDriver {
     }
 
     /// What its pool did so far; for metrics.
-    package var figures: PostgresPool.Figures { driver.pool.figures }
+    package var figures: PoolFigures { driver.pool.figures }
 }

@@ -1,3 +1,4 @@
+import ConnectionPooling
 import Foundation
 import PostgresDriver
 import RealServices

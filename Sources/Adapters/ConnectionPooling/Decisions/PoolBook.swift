@@ -3,8 +3,8 @@
 ///
 /// A connection is shared by up to `depth` batches, or lent to one caller. A caller that is to have one for itself
 /// reserves the one with the least to do, so that a stream of batches cannot keep it waiting.
-struct PoolBook: Sendable {
-    enum Action: Sendable, Equatable {
+package struct PoolBook: Sendable {
+    package enum Action: Sendable, Equatable {
         case grant(ticket: UInt64, member: UInt64)
         case refuse(ticket: UInt64)
         /// Begin to open a connection; tell ``opened(_:at:spread:)`` or ``openFailed(at:jitter:)``.
@@ -14,15 +14,15 @@ struct PoolBook: Sendable {
         case check(UInt64)
     }
 
-    struct Member: Sendable, Equatable {
-        var id: UInt64
+    package struct Member: Sendable, Equatable {
+        package var id: UInt64
         /// Batches under way, or 1 while it is lent.
-        var load = 0
-        var isLent = false
+        package var load = 0
+        package var isLent = false
         /// For the ticket of a caller that is to have it for itself.
-        var reservedFor: UInt64?
-        var usedAt: UInt64
-        var endsAt: UInt64
+        package var reservedFor: UInt64?
+        package var usedAt: UInt64
+        package var endsAt: UInt64
     }
 
     private struct Waiter: Sendable {
@@ -31,34 +31,34 @@ struct PoolBook: Sendable {
         var deadline: UInt64
     }
 
-    let limits: PoolLimits
-    private(set) var members: [Member] = []
-    private(set) var opening = 0
+    package let limits: PoolLimits
+    package private(set) var members: [Member] = []
+    package private(set) var opening = 0
     private var waiters: [Waiter] = []
     private var failures = 0
     private var openAfter: UInt64 = 0
 
-    init(_ limits: PoolLimits) { self.limits = limits }
+    package init(_ limits: PoolLimits) { self.limits = limits }
 
-    var waiting: Int { waiters.count }
+    package var waiting: Int { waiters.count }
 
     // MARK: Asking and giving back
 
-    mutating func ask(_ ticket: UInt64, isExclusive: Bool, at now: UInt64) -> [Action] {
+    package mutating func ask(_ ticket: UInt64, isExclusive: Bool, at now: UInt64) -> [Action] {
         guard waiters.count < limits.mostWaiting else { return [.refuse(ticket: ticket)] }
         waiters.append(Waiter(ticket: ticket, isExclusive: isExclusive, deadline: now + limits.wait))
         return settle(at: now)
     }
 
     /// The caller does not want it any more. Nothing if it was granted already.
-    mutating func withdraw(_ ticket: UInt64, at now: UInt64) -> [Action] {
+    package mutating func withdraw(_ ticket: UInt64, at now: UInt64) -> [Action] {
         guard let place = waiters.firstIndex(where: { $0.ticket == ticket }) else { return [] }
         waiters.remove(at: place)
         forgetReservation(of: ticket)
         return [.refuse(ticket: ticket)] + settle(at: now)
     }
 
-    mutating func released(_ id: UInt64, at now: UInt64) -> [Action] {
+    package mutating func released(_ id: UInt64, at now: UInt64) -> [Action] {
         guard let place = members.firstIndex(where: { $0.id == id }) else { return [] }
         members[place].load -= 1
         members[place].isLent = false
@@ -68,7 +68,7 @@ struct PoolBook: Sendable {
 
     // MARK: Coming and going
 
-    mutating func opened(_ id: UInt64, at now: UInt64, spread: Double) -> [Action] {
+    package mutating func opened(_ id: UInt64, at now: UInt64, spread: Double) -> [Action] {
         opening -= 1
         failures = 0
         openAfter = 0
@@ -78,7 +78,7 @@ struct PoolBook: Sendable {
     }
 
     /// 50 ms, twice as much each time up to 2 s, of which `jitter` (0...1) takes up to half.
-    mutating func openFailed(at now: UInt64, jitter: Double) -> [Action] {
+    package mutating func openFailed(at now: UInt64, jitter: Double) -> [Action] {
         opening -= 1
         failures += 1
         let step = min(2_000_000_000, 50_000_000 << UInt64(min(failures - 1, 10)))
@@ -86,12 +86,12 @@ struct PoolBook: Sendable {
         return settle(at: now)
     }
 
-    mutating func lost(_ id: UInt64, at now: UInt64) -> [Action] {
+    package mutating func lost(_ id: UInt64, at now: UInt64) -> [Action] {
         members.removeAll { $0.id == id }
         return settle(at: now)
     }
 
-    mutating func tick(at now: UInt64) -> [Action] {
+    package mutating func tick(at now: UInt64) -> [Action] {
         var actions: [Action] = []
         for waiter in waiters where waiter.deadline <= now {
             actions.append(.refuse(ticket: waiter.ticket))
@@ -107,7 +107,7 @@ struct PoolBook: Sendable {
     }
 
     /// When ``tick(at:)`` has something to do.
-    var nextTick: UInt64 {
+    package var nextTick: UInt64 {
         var next = waiters.map(\.deadline).min() ?? .max
         if !waiters.isEmpty, opening == 0, openAfter > 0 { next = min(next, openAfter) }
         for member in members where member.load == 0 { next = min(next, member.usedAt + limits.rest, member.endsAt) }

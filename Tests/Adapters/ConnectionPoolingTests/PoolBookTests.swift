@@ -1,7 +1,7 @@
 import Seeds
 import Testing
 
-@testable import PostgresDriver
+@testable import ConnectionPooling
 
 @Suite struct PoolBookTests {
     private static let millisecond: UInt64 = 1_000_000

@@ -1,4 +1,4 @@
-import CPostgres
+import CEvents
 import Dispatch
 import Glibc
 import Synchronization
@@ -7,12 +7,14 @@ import Synchronization
 /// is read, without a hop.
 ///
 /// Nothing that blocks may run here. It lives until ``stop()`` and then ends by itself.
-final class EventThread: SerialExecutor {
+package final class EventThread: SerialExecutor {
     /// What a socket is watched for, and what it is ready for.
-    struct Readiness: OptionSet, Sendable {
-        let rawValue: UInt32
-        static let read = Readiness(rawValue: EPOLLIN.rawValue)
-        static let write = Readiness(rawValue: EPOLLOUT.rawValue)
+    package struct Readiness: OptionSet, Sendable {
+        package let rawValue: UInt32
+        package static let read = Readiness(rawValue: EPOLLIN.rawValue)
+        package static let write = Readiness(rawValue: EPOLLOUT.rawValue)
+
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
     }
 
     private enum Work {
@@ -29,6 +31,8 @@ final class EventThread: SerialExecutor {
         var thread: pthread_t?
     }
 
+    /// What tools call the thread; at most 15 characters.
+    private let name: String
     /// Where readiness goes: the name the socket was watched under.
     private let ready: @Sendable (UInt64) -> Void
     /// Called when the time it asked for has come. It is told the time and says when it wants to be called next, both in
@@ -42,7 +46,10 @@ final class EventThread: SerialExecutor {
     private let afterwards = DispatchQueue(label: "weir.events.afterwards")
     private static let bellName = UInt64.max
 
-    init(tick: @escaping @Sendable (UInt64) -> UInt64, ready: @escaping @Sendable (UInt64) -> Void) {
+    package init(
+        name: String, tick: @escaping @Sendable (UInt64) -> UInt64, ready: @escaping @Sendable (UInt64) -> Void
+    ) {
+        self.name = name
         self.ready = ready
         self.tick = tick
         poll = weir_epoll()
@@ -56,7 +63,7 @@ final class EventThread: SerialExecutor {
         close(bell)
     }
 
-    func start() {
+    package func start() {
         let box = Unmanaged.passRetained(self).toOpaque()
         var thread = pthread_t()
         let code = pthread_create(
@@ -71,22 +78,22 @@ final class EventThread: SerialExecutor {
     }
 
     /// What is waiting is done first.
-    func stop() {
+    package func stop() {
         state.withLock { $0.isStopping = true }
         ring()
     }
 
     // MARK: Sockets; to be called on the thread or before it starts
 
-    func watch(_ socket: Int32, name: UInt64, for readiness: Readiness) {
+    package func watch(_ socket: Int32, name: UInt64, for readiness: Readiness) {
         control(EPOLL_CTL_ADD, socket, name, readiness)
     }
 
-    func rewatch(_ socket: Int32, name: UInt64, for readiness: Readiness) {
+    package func rewatch(_ socket: Int32, name: UInt64, for readiness: Readiness) {
         control(EPOLL_CTL_MOD, socket, name, readiness)
     }
 
-    func unwatch(_ socket: Int32) { control(EPOLL_CTL_DEL, socket, 0, []) }
+    package func unwatch(_ socket: Int32) { control(EPOLL_CTL_DEL, socket, 0, []) }
 
     private func control(_ operation: Int32, _ socket: Int32, _ name: UInt64, _ readiness: Readiness) {
         var event = epoll_event(events: readiness.rawValue, data: epoll_data_t(u64: name))
@@ -94,16 +101,16 @@ final class EventThread: SerialExecutor {
     }
 
     /// The next tick comes at `time` or before.
-    func tick(noLaterThan time: UInt64) {
+    package func tick(noLaterThan time: UInt64) {
         if time < nextTick.load(ordering: .relaxed) { nextTick.store(time, ordering: .relaxed) }
     }
 
     // MARK: Work
 
-    func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
+    package func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
     /// Runs `call` on the thread, after what is waiting.
-    func perform(_ call: @escaping @Sendable () -> Void) { add(.call(call)) }
+    package func perform(_ call: @escaping @Sendable () -> Void) { add(.call(call)) }
 
     private func add(_ work: Work) {
         let (mustRing, hasEnded) = state.withLock { state in
@@ -128,15 +135,15 @@ final class EventThread: SerialExecutor {
         _ = write(bell, &one, 8)
     }
 
-    func checkIsolated() { precondition(isIsolatingCurrentContext() == true, "Not on the event thread.") }
+    package func checkIsolated() { precondition(isIsolatingCurrentContext() == true, "Not on the event thread.") }
 
-    func isIsolatingCurrentContext() -> Bool? {
+    package func isIsolatingCurrentContext() -> Bool? {
         state.withLock { state in state.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
     }
 
     private func run() {
         state.withLock { $0.thread = pthread_self() }
-        weir_name_thread("weir-postgres")
+        weir_name_thread(name)
         let most = 64
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: most) { events in
             guard let first = events.baseAddress else { return }

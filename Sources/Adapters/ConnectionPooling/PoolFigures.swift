@@ -1,0 +1,15 @@
+/// What a pool did so far and has now; for metrics.
+package struct PoolFigures: Sendable, Equatable {
+    package var open = 0
+    package var waiting = 0
+    package var opened = 0
+    package var lost = 0
+    package var failedToOpen = 0
+    /// Callers that got a connection, and the nanoseconds they waited for it in all.
+    package var granted = 0
+    package var waitedNanoseconds: UInt64 = 0
+    package var refused = 0
+    package var retries = 0
+
+    package init() {}
+}

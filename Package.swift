@@ -127,7 +127,7 @@ let package = Package(
         .target(
             name: "ConnectionPooling", dependencies: ["CEvents"], path: "Sources/Adapters/ConnectionPooling",
             swiftSettings: swift),
-        .systemLibrary(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
+        .target(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
         .target(
             name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),

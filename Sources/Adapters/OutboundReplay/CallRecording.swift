@@ -104,6 +104,7 @@ package struct CallRecording: Sendable {
         case (true, "unreachable"): return .databaseFailure(.unreachable(message))
         case (true, "timed_out"): return .databaseFailure(.timedOut)
         case (true, "refused"): return .databaseFailure(.refused(message))
+        case (true, "refused_address"): return .databaseFailure(.refusedAddress(message))
         default: return nil
         }
     }
@@ -229,6 +230,7 @@ package struct CallRecording: Sendable {
         case .unreachable(let reason): json("unreachable", reason, in: arena)
         case .timedOut: json("timed_out", "", in: arena)
         case .refused(let reason): json("refused", reason, in: arena)
+        case .refusedAddress(let reason): json("refused_address", reason, in: arena)
         case .notRecorded(let reason): json("not_recorded", reason, in: arena)
         }
     }

@@ -75,8 +75,8 @@ private struct RecordingDatabases: DatabaseOpening {
 
     var schemes: [String] { real.schemes }
 
-    func open(url: String, connections: Int) -> any OutboundDatabase {
-        RecordingDatabase(real: real.open(url: url, connections: connections), recorder: recorder)
+    func open(_ source: DatabaseSource) -> any OutboundDatabase {
+        RecordingDatabase(real: real.open(source), recorder: recorder)
     }
 }
 

@@ -76,9 +76,9 @@ private struct ReplayDatabases: DatabaseOpening {
     let replay: CallReplay
 
     /// Also what stands in for a reference, which leads nowhere here.
-    var schemes: [String] { ["sqlite", "postgres", "postgresql", "mysql", "http"] }
+    var schemes: [String] { ["sqlite", "postgres", "postgresql", "mysql", "mariadb", "http"] }
 
-    func open(url: String, connections: Int) -> any OutboundDatabase { ReplayDatabase(replay: replay) }
+    func open(_ source: DatabaseSource) -> any OutboundDatabase { ReplayDatabase(replay: replay) }
 }
 
 private struct ReplayDatabase: OutboundDatabase {

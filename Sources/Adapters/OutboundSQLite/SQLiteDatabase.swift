@@ -14,11 +14,11 @@ package struct SQLiteDatabases: DatabaseOpening {
 
     package var schemes: [String] { ["sqlite"] }
 
-    package func open(url: String, connections: Int) -> any OutboundDatabase {
-        var path = url.drop { $0 != ":" }.dropFirst()
+    package func open(_ source: DatabaseSource) -> any OutboundDatabase {
+        var path = source.url.drop { $0 != ":" }.dropFirst()
         if path.hasPrefix("//") { path = path.dropFirst(2) }
         return SQLiteDatabase(
-            path: String(path), isOwn: Self.real(String(path)) == Self.real(ownFile), readers: connections)
+            path: String(path), isOwn: Self.real(String(path)) == Self.real(ownFile), readers: source.connections)
     }
 
     /// The file behind links and dots.

@@ -41,6 +41,8 @@ package enum DatabaseFailure: Error, Sendable, Equatable {
     case timedOut
     /// The database refused the statement: its reason, for whoever wrote it.
     case refused(String)
+    /// It leads where this connector may not go.
+    case refusedAddress(String)
     /// Nothing goes out here, and this call was not recorded.
     case notRecorded(String)
 }
@@ -53,9 +55,46 @@ package protocol OutboundDatabase: Sendable {
     func close() async
 }
 
+/// Where a database is and how it may be used.
+package struct DatabaseSource: Sendable, Equatable {
+    package var url: String
+    /// At most so many at a time; 1 and more.
+    package var connections: Int
+    package var connectTimeout: Duration
+    /// Whether its name may lead to an address that not everybody can reach; see ``AddressRule``.
+    package var allowsPrivateAddresses: Bool
+
+    package init(
+        url: String, connections: Int = 1, connectTimeout: Duration = .seconds(5), allowsPrivateAddresses: Bool = false
+    ) {
+        self.url = url
+        self.connections = connections
+        self.connectTimeout = connectTimeout
+        self.allowsPrivateAddresses = allowsPrivateAddresses
+    }
+}
+
 /// Opens databases by URL; the first statement connects.
 package protocol DatabaseOpening: Sendable {
     /// Schemes of the URLs it opens.
     var schemes: [String] { get }
-    func open(url: String, connections: Int) -> any OutboundDatabase
+    func open(_ source: DatabaseSource) -> any OutboundDatabase
+}
+
+/// Databases of several kinds; the URL's scheme says which.
+package struct DatabaseKinds: DatabaseOpening {
+    private let kinds: [any DatabaseOpening]
+
+    /// - Parameter kinds: at least one; the first answers for a scheme that none of them opens.
+    package init(_ kinds: [any DatabaseOpening]) {
+        precondition(!kinds.isEmpty, "There must be a kind of database.")
+        self.kinds = kinds
+    }
+
+    package var schemes: [String] { kinds.flatMap(\.schemes) }
+
+    package func open(_ source: DatabaseSource) -> any OutboundDatabase {
+        let kind = kinds.first { kind in kind.schemes.contains { source.url.hasPrefix($0 + ":") } }
+        return (kind ?? kinds[0]).open(source)
+    }
 }

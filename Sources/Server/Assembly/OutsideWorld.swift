@@ -1,7 +1,6 @@
 import NIOPosix
 package import Outbound
 import OutboundHTTPClient
-import OutboundSQLite
 
 /// The real outside, for a command that calls out and serves nobody.
 package struct OutsideWorld: Sendable {
@@ -16,7 +15,7 @@ package struct OutsideWorld: Sendable {
         } catch {
             throw StartFailure("`\(authorities)` holds no certificates.")
         }
-        databases = SQLiteDatabases(ownFile: "")
+        databases = DatabaseKinds.all()
     }
 
     package var outbound: any OutboundHTTP { client }

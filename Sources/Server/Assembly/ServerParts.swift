@@ -13,7 +13,6 @@ import MCP
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
-import OutboundSQLite
 import Schedules
 import SpanExport
 import Storage
@@ -90,7 +89,7 @@ struct ServerParts: Sendable {
             state: state, store: store, queue: queue, alarm: alarm, observe: Observers.scheduler(registry, logger))
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
-            databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
+            databases: DatabaseKinds.all(storageURL: settings.storageURL),
             breaker: .init(
                 isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
                 recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)

@@ -128,12 +128,12 @@ package final class ConnectorSet: Sendable {
                 )
             case .database(let config):
                 if let known, case .database = known { return (name, known) }
-                guard databases.schemes.contains(where: { config.url.hasPrefix($0 + ":") }) else {
+                guard databases.schemes.contains(where: { config.source.url.hasPrefix($0 + ":") }) else {
                     throw ConnectorFault(
                         stage: "endpoint",
                         message: "The connection string must begin with \(databases.schemes.joined(separator: ", ")).")
                 }
-                let database = databases.open(url: config.url, connections: config.connections)
+                let database = databases.open(config.source)
                 return (
                     name,
                     .database(

@@ -61,7 +61,7 @@ final class DatabaseConnector: Sendable {
     }
 
     /// What the kind of database is called in spans.
-    private var system: String { String(config.url.prefix { $0 != ":" }) }
+    private var system: String { String(config.source.url.prefix { $0 != ":" }) }
 
     private func failure(_ failure: DatabaseFailure, _ channel: String) -> TaskFailure {
         if case .notRecorded(let reason) = failure {
@@ -71,6 +71,10 @@ final class DatabaseConnector: Sendable {
         if case .refused(let reason) = failure {
             breakers.abandoned(channel)
             return TaskFailure("FUNCTION_ERROR", "`\(name)` refused the statement: \(reason)")
+        }
+        if case .refusedAddress(let reason) = failure {
+            breakers.abandoned(channel)
+            return TaskFailure("FUNCTION_ERROR", "`\(name)` may not be called: \(reason)")
         }
         if breakers.failed(channel, at: Stopwatch.nanoseconds()) { meters.trips.increment() }
         if case .unreachable(let reason) = failure {
@@ -117,8 +121,7 @@ final class DatabaseConnector: Sendable {
 
 /// A `db` connector's settings.
 package struct DatabaseConnectorConfig: Sendable {
-    var url: String
-    var connections: Int
+    var source: DatabaseSource
     var timeout: Duration
     var maxRows: Int
     var allowsRead: Bool
@@ -136,20 +139,23 @@ package struct DatabaseConnectorConfig: Sendable {
         }
         // What is sealed, masked or a reference is looked at when it is used.
         if let url, ["postgres:", "postgresql:", "mysql:", "mongodb:"].contains(where: url.hasPrefix) {
-            reader.report(.init(reader.at("connection_string"), .invalid, "This release opens sqlite: databases only."))
+            reader.report(.init(reader.at("connection_string"), .invalid, "This release opens no such database."))
         }
         let connections = reader.integer("max_connections", in: 1...64) ?? 5
         let milliseconds = reader.integer("query_timeout_ms", in: 1...3_600_000) ?? 30_000
-        _ = reader.integer("connect_timeout_ms", in: 1...3_600_000)
+        let connectMilliseconds = reader.integer("connect_timeout_ms", in: 1...3_600_000) ?? 5000
         let rows = reader.integer("max_rows", in: 1...1_000_000) ?? 1000
         var operations = InputReader(reader.field("operations") ?? .null, at: reader.at("operations"))
         operations.checkNames(["read", "write", "insert", "update", "delete", "upsert", "raw_write"])
+        let allowsPrivate = reader.flag("allow_private_urls") ?? false
         let reads = operations.flag("read") ?? true
         let writes = operations.flag("write") ?? operations.flag("raw_write") ?? true
         reader.absorb(operations)
         guard reader.details.isEmpty, let url else { return nil }
         return DatabaseConnectorConfig(
-            url: url, connections: connections, timeout: .milliseconds(milliseconds), maxRows: rows, allowsRead: reads,
-            allowsWrite: writes)
+            source: DatabaseSource(
+                url: url, connections: connections, connectTimeout: .milliseconds(connectMilliseconds),
+                allowsPrivateAddresses: allowsPrivate),
+            timeout: .milliseconds(milliseconds), maxRows: rows, allowsRead: reads, allowsWrite: writes)
     }
 }

@@ -6,7 +6,6 @@ import Foundation
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
-import OutboundSQLite
 import Storage
 import Telemetry
 import Vocabulary
@@ -42,7 +41,7 @@ enum ConnectorCheck {
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
             connectors: ConnectorSet.Builder(
                 secrets: secrets, outbound: outbound,
-                databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
+                databases: DatabaseKinds.all(storageURL: settings.storageURL),
                 breaker: .init(isEnabled: false, threshold: 1, recovery: .seconds(1)), registry: registry),
             // Fetched when a caller shows a token: not here.
             keySets: RemoteKeySets(outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs),

@@ -120,6 +120,10 @@ let package = Package(
             name: "OutboundSQLite", dependencies: ["Outbound", "SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/OutboundSQLite", swiftSettings: swift),
         .target(
+            name: "OutboundPostgres",
+            dependencies: ["ConnectionPooling", "JSONTree", "Outbound", "PostgresDriver", "Vocabulary"],
+            path: "Sources/Adapters/OutboundPostgres", swiftSettings: swift),
+        .target(
             name: "SQLiteDriver", dependencies: ["CSQLite", "Storage", "Vocabulary"],
             path: "Sources/Adapters/SQLiteDriver", swiftSettings: swift,
             linkerSettings: [.linkedLibrary(":libsqlite3.a"), .linkedLibrary("m"), .linkedLibrary("dl")]),
@@ -157,7 +161,7 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
                 "OutboundHTTPClient",
-                "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
+                "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",

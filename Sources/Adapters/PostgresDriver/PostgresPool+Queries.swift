@@ -6,10 +6,10 @@ extension PostgresPool {
     /// never reached it, is tried again; so is what only reads when its connection was lost. Cancelling the task stops the
     /// statement on the server.
     ///
-    /// - Parameter read: called on the pool's thread.
+    /// - Parameter read: called on the pool's thread; told whether it is the first row.
     /// - Returns: the rows, and how many rows the statement inserted, changed, deleted or brought.
     package func fetch<Row: Sendable>(
-        _ query: PostgresQuery, _ read: @escaping @Sendable (PostgresLine) -> Row
+        _ query: PostgresQuery, _ read: @escaping @Sendable (PostgresLine, Bool) -> Row
     ) async throws(PostgresFailure) -> (rows: [Row], affected: Int) {
         var tries = 0
         while true {
@@ -51,14 +51,14 @@ extension PostgresPool {
     private static let grace: UInt64 = 250_000_000
 
     private static func run<Row: Sendable>(
-        _ query: PostgresQuery, on connection: PostgresConnection, _ read: @escaping @Sendable (PostgresLine) -> Row
+        _ query: PostgresQuery, on connection: PostgresConnection, _ read: @escaping @Sendable (PostgresLine, Bool) -> Row
     ) async -> ([Row], PostgresConnection.Outcome) {
         let collected = Collected<Row>()
         let outcome = await connection.run(query, grace: grace) { line in
             collected.state.withLock { state in
                 state.bytes += line.size
                 guard state.rows.count < query.mostRows, state.bytes <= query.mostBytes else { return false }
-                state.rows.append(read(line))
+                state.rows.append(read(line, state.rows.isEmpty))
                 return true
             }
         }

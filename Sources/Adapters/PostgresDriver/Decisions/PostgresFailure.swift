@@ -63,18 +63,22 @@ package struct PostgresFailure: Error, Sendable, Equatable {
 
     /// The connection leads nowhere: it broke, the server ends, or it turned out to be a standby.
     var endsConnection: Bool {
-        ["08", "57P"].contains { sqlState.hasPrefix($0) } || sqlState == "25006" && kind == .judged
+        isLoss || sqlState.hasPrefix("57P") || sqlState == "25006" && kind == .judged || kind == .unsent
     }
 
     /// What was under way may have been done or not.
-    var isLoss: Bool { kind == .judged && sqlState.hasPrefix("08") }
+    ///
+    /// The server calls it a violation of the protocol too (08P01) when a statement has other parameters than it was given:
+    /// that is no loss.
+    package var isLoss: Bool { kind == .judged && sqlState.hasPrefix("08") && sqlState != "08P01" }
 
     var isHopeless: Bool { kind == .hopeless || kind == .refusedAddress }
 
     package var storage: StorageFailure {
         switch sqlState.prefix(2) {
         // Lost; out of resources; ended or cancelled by an operator; the system failed; a lock was not to be had.
-        case "08", "53", "57", "58", "55": .unavailable(message)
+        case "08" where sqlState != "08P01": .unavailable(message)
+        case "53", "57", "58", "55": .unavailable(message)
         case "40": .conflict
         case _ where sqlState == "23505": .conflict
         case _ where sqlState == "25006": .unavailable(message)

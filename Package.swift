@@ -127,6 +127,10 @@ let package = Package(
             name: "OutboundSQLite", dependencies: ["Outbound", "SQLiteDriver", "Storage", "Vocabulary"],
             path: "Sources/Adapters/OutboundSQLite", swiftSettings: swift),
         .target(
+            name: "OutboundPostgres",
+            dependencies: ["ConnectionPooling", "JSONTree", "Outbound", "PostgresDriver", "Vocabulary"],
+            path: "Sources/Adapters/OutboundPostgres", swiftSettings: swift),
+        .target(
             name: "SQLiteDriver", dependencies: ["CSQLite", "Storage", "Vocabulary"],
             path: "Sources/Adapters/SQLiteDriver", swiftSettings: swift,
             linkerSettings: [.linkedLibrary(":libsqlite3.a"), .linkedLibrary("m"), .linkedLibrary("dl")]),
@@ -134,7 +138,7 @@ let package = Package(
         .target(
             name: "ConnectionPooling", dependencies: ["CEvents"], path: "Sources/Adapters/ConnectionPooling",
             swiftSettings: swift),
-        .systemLibrary(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
+        .target(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
         .target(
             name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
@@ -164,7 +168,7 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
                 "OutboundHTTPClient",
-                "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
+                "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",

@@ -80,17 +80,26 @@ package struct CallRecording: Sendable {
                     }, body: reply.member("body").flatMap(bytes) ?? []))
         }
         if let rows = call.member("rows"), let columns = rows.member("columns"), let values = rows.member("values") {
-            return .rows(
-                SQLRows(
-                    columns: (0..<columns.count).map { columns[$0].stringValue ?? "" },
-                    rows: (0..<values.count).map { row in (0..<values[row].count).map { value(values[row][$0]) } }))
+            return .rows(Self.rows(columns, values))
         }
         if let changed = call.member("changed") {
-            return .changed(
+            var change = SQLChange(
                 rowsAffected: Int(changed.member("rows_affected")?.intValue ?? 0),
-                lastInsertID: changed.member("last_insert_id")?.intValue ?? 0)
+                lastInsertID: changed.member("last_insert_id")?.intValue)
+            if let rows = changed.member("rows"), let columns = rows.member("columns"),
+                let values = rows.member("values")
+            {
+                change.rows = Self.rows(columns, values)
+            }
+            return .changed(change)
         }
         return call.member("failure").flatMap { failure(ofDatabase: call.member("method") == nil, $0) }
+    }
+
+    private static func rows(_ columns: JSONValue, _ values: JSONValue) -> SQLRows {
+        SQLRows(
+            columns: (0..<columns.count).map { columns[$0].stringValue ?? "" },
+            rows: (0..<values.count).map { row in (0..<values[row].count).map { value(values[row][$0]) } })
     }
 
     private static func failure(ofDatabase: Bool, _ value: JSONValue) -> RecordedCall.Answer? {
@@ -120,6 +129,8 @@ package struct CallRecording: Sendable {
         if let number = json.intValue { return .integer(number) }
         if let number = json.doubleValue { return .real(number) }
         if let text = json.stringValue { return .text(text) }
+        if let flag = json.boolValue { return .bool(flag) }
+        if let inner = json.member("json") { return .json(JSONWriter.bytes(inner)) }
         if let data = json.member("base64")?.stringValue.flatMap({ Data(base64Encoded: $0) }) {
             return .bytes(Array(data))
         }
@@ -157,19 +168,24 @@ package struct CallRecording: Sendable {
         case .reply(let reply): object.append(key: "reply", json(reply, in: arena))
         case .failure(let failure): object.append(key: "failure", json(failure, in: arena))
         case .rows(let rows):
-            var inner = JSONObjectBuilder(capacity: 2, in: arena)
-            inner.append(key: "columns", json(rows.columns.map(SQLValue.text), in: arena))
-            var values = JSONArrayBuilder(capacity: max(1, rows.rows.count), in: arena)
-            for row in rows.rows { values.append(json(row, in: arena)) }
-            inner.append(key: "values", values.finish())
-            object.append(key: "rows", inner.finish())
-        case .changed(let count, let id):
-            var inner = JSONObjectBuilder(capacity: 2, in: arena)
-            inner.append(key: "rows_affected", .int(Int64(count)))
-            inner.append(key: "last_insert_id", .int(id))
+            object.append(key: "rows", json(rows, in: arena))
+        case .changed(let change):
+            var inner = JSONObjectBuilder(capacity: 3, in: arena)
+            inner.append(key: "rows_affected", .int(Int64(change.rowsAffected)))
+            if let id = change.lastInsertID { inner.append(key: "last_insert_id", .int(id)) }
+            if let rows = change.rows { inner.append(key: "rows", json(rows, in: arena)) }
             object.append(key: "changed", inner.finish())
         case .databaseFailure(let failure): object.append(key: "failure", json(failure, in: arena))
         }
+        return object.finish()
+    }
+
+    private static func json(_ rows: SQLRows, in arena: JSONArena) -> JSONValue {
+        var object = JSONObjectBuilder(capacity: 2, in: arena)
+        object.append(key: "columns", json(rows.columns.map(SQLValue.text), in: arena))
+        var values = JSONArrayBuilder(capacity: max(1, rows.rows.count), in: arena)
+        for row in rows.rows { values.append(json(row, in: arena)) }
+        object.append(key: "values", values.finish())
         return object.finish()
     }
 
@@ -209,6 +225,8 @@ package struct CallRecording: Sendable {
                 var object = JSONObjectBuilder(capacity: 1, in: arena)
                 object.append(key: "base64", .string(Base64.text(bytes), in: arena))
                 list.append(object.finish())
+            case .bool(let flag): list.append(.bool(flag))
+            case .json(let text): list.append(json(text, in: arena))
             }
         }
         return list.finish()

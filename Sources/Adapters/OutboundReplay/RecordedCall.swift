@@ -29,7 +29,7 @@ package struct RecordedCall: Sendable {
         case reply(OutboundReply)
         case failure(OutboundFailure)
         case rows(SQLRows)
-        case changed(rowsAffected: Int, lastInsertID: Int64)
+        case changed(SQLChange)
         case databaseFailure(DatabaseFailure)
     }
 
@@ -56,7 +56,11 @@ extension RecordedCall.Question {
         self = .database(
             connector: statement.connector, writes: writes, statement: statement.text,
             parameters: statement.parameters.map { parameter in
-                if case .text(let text) = parameter { .text(Self.masked(text, mask)) } else { parameter }
+                switch parameter {
+                case .text(let text): .text(Self.masked(text, mask))
+                case .json(let text): .json(mask(text))
+                case .null, .integer, .real, .bytes, .bool: parameter
+                }
             })
     }
 

@@ -95,12 +95,10 @@ private struct RecordingDatabase: OutboundDatabase {
         }
     }
 
-    func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> (rowsAffected: Int, lastInsertID: Int64) {
+    func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> SQLChange {
         do throws(DatabaseFailure) {
             let changed = try await real.write(statement)
-            recorder.keep(
-                statement, writes: true,
-                .changed(rowsAffected: changed.rowsAffected, lastInsertID: changed.lastInsertID))
+            recorder.keep(statement, writes: true, .changed(changed))
             return changed
         } catch {
             recorder.keep(statement, writes: true, .databaseFailure(error))

@@ -91,11 +91,11 @@ private struct ReplayDatabase: OutboundDatabase {
         return rows
     }
 
-    func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> (rowsAffected: Int, lastInsertID: Int64) {
-        guard case .changed(let rows, let id) = try replay.answer(statement, writes: true) else {
+    func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> SQLChange {
+        guard case .changed(let change) = try replay.answer(statement, writes: true) else {
             throw .notRecorded("What is recorded for this write is not what a write answers.")
         }
-        return (rows, id)
+        return change
     }
 
     func close() async {}

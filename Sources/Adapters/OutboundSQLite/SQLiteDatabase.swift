@@ -57,11 +57,9 @@ final class SQLiteDatabase: OutboundDatabase {
         return SQLRows(columns: result.columns, rows: result.rows.map { $0.map(Self.value) })
     }
 
-    package func write(
-        _ statement: SQLStatement
-    ) async throws(DatabaseFailure) -> (rowsAffected: Int, lastInsertID: Int64) {
+    package func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> SQLChange {
         let result = try await run(statement, on: writer, onlyReads: false)
-        return (result.changes, result.lastID)
+        return SQLChange(rowsAffected: result.changes, lastInsertID: result.lastID)
     }
 
     package func close() async {
@@ -110,6 +108,8 @@ final class SQLiteDatabase: OutboundDatabase {
         case .real(let number): binding.real(place, number)
         case .text(let text): binding.text(place, text)
         case .bytes(let bytes): binding.bytes(place, bytes)
+        case .bool(let flag): binding.integer(place, flag ? 1 : 0)
+        case .json(let text): binding.text(place, String(decoding: text, as: UTF8.self))
         }
     }
 

@@ -5,36 +5,39 @@ import Vocabulary
 
 /// A bounded number of connections to one PostgreSQL, opened when they are wanted and again when they are lost.
 ///
-/// Where the server is, who we are, TLS and the kind of password are the URL's business:
-/// `postgres://user@host/database?sslmode=verify-full…`, read by libpq. Everything here runs on one thread.
+/// Between us and the server may be a pooler that gives each transaction another session, such as PgBouncer: each connection
+/// finds out by itself, and then keeps no session state. Everything here runs on one thread.
 package actor PostgresPool {
-    private nonisolated let thread: EventThread
+    nonisolated let thread: EventThread
     package nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
     private nonisolated let shared = Mutex(PoolFigures())
     /// As of a moment ago; from anywhere.
     package nonisolated var figures: PoolFigures { shared.withLock { $0 } }
 
-    private let url: String
-    private let limits: PoolLimits
+    let target: PostgresTarget
+    let limits: PoolLimits
     private var book: PoolBook
     private var connections: [UInt64: PostgresConnection] = [:]
+    private var listeners: [UInt64: PostgresListener] = [:]
     private var seats: [UInt64: CheckedContinuation<UInt64?, Never>] = [:]
     private var lastTicket: UInt64 = 0
     private var lastMember: UInt64 = 0
-    private var lastReason = "No connection to PostgreSQL was free in time."
+    private var lastFailure = PostgresFailure.busy
     private var isClosed = false
     /// How often work that the server undid is tried again.
-    private static let mostTries = 6
+    static let mostTries = 6
 
-    package init(url: String, limits: PoolLimits = PoolLimits()) {
-        self.url = url
+    /// - Parameter url: of a database of ours, which is written to.
+    package init(url: String, limits: PoolLimits = PoolLimits()) { self.init(PostgresTarget(url), limits: limits) }
+
+    package init(_ target: PostgresTarget, limits: PoolLimits = PoolLimits()) {
+        self.target = target
         self.limits = limits
         book = PoolBook(limits)
         let place = PoolReference()
         thread = EventThread(
-            name: "weir-postgres",
-            tick: { now in place.pool?.assumeIsolated { $0.tick(at: now) } ?? .max },
-            ready: { name in place.pool?.assumeIsolated { $0.connections[name]?.assumeIsolated { $0.ready() } } })
+            name: "weir-postgres", tick: { now in place.pool?.assumeIsolated { $0.tick(at: now) } ?? .max },
+            ready: { name in place.pool?.assumeIsolated { $0.ready(name) } })
         place.pool = self
         thread.start()
     }
@@ -55,14 +58,14 @@ package actor PostgresPool {
     ) async throws(StorageFailure) -> [PostgresTable] {
         var tries = 0
         while true {
-            let connection = try await seat(isExclusive: false)
-            let outcome = await connection.run(statements, endsOnCancellation: false)
-            perform(book.released(connection.id, at: Stopwatch.nanoseconds()))
+            let connection = try await ourSeat(isExclusive: false)
+            let outcome = await connection.run(statements, isWhole: true, endsOnCancellation: false)
+            release(connection.id)
             switch outcome {
             case .success(let tables): return tables
             case .failure(let failure):
                 let isWorthIt = failure.wasUndone || canRepeat && failure.endsConnection
-                try await pause(after: failure, isWorthIt: isWorthIt, &tries)
+                try await ourPause(after: failure, isWorthIt: isWorthIt, &tries)
             }
         }
     }
@@ -74,16 +77,17 @@ package actor PostgresPool {
     ) async throws(StorageFailure) -> Result {
         var tries = 0
         while true {
-            let connection = try await seat(isExclusive: true)
+            let connection = try await ourSeat(isExclusive: true)
             let failure: PostgresFailure
             do throws(StorageFailure) {
                 let transaction = PostgresTransaction(connection: connection)
-                try await transaction.run([PostgresStatement("BEGIN")])
+                await connection.begin()
                 let result = try await body(transaction)
-                let commit = await connection.run([PostgresStatement("COMMIT")], endsOnCancellation: false)
+                let commit = await connection.run(
+                    [PostgresStatement("COMMIT")], isWhole: false, endsOnCancellation: false)
                 switch commit {
                 case .success(let tables) where tables.last?.tag == "COMMIT":
-                    perform(book.released(connection.id, at: Stopwatch.nanoseconds()))
+                    release(connection.id)
                     return result
                 case .success:
                     throw .broken("A statement of the transaction failed, and its failure was passed over.")
@@ -91,47 +95,43 @@ package actor PostgresPool {
                 }
             } catch {
                 let reason = await connection.lastFailure
-                _ = await connection.run([PostgresStatement("ROLLBACK")], endsOnCancellation: true)
-                perform(book.released(connection.id, at: Stopwatch.nanoseconds()))
+                _ = await connection.run(
+                    [PostgresStatement("ROLLBACK")], isWhole: false, endsOnCancellation: true)
+                release(connection.id)
                 guard let reason, reason.storage == error else { throw error }
                 failure = reason
             }
-            try await pause(after: failure, isWorthIt: failure.wasUndone, &tries)
+            try await ourPause(after: failure, isWorthIt: failure.wasUndone, &tries)
         }
-    }
-
-    /// 2 ms, twice as much each time, half of it by chance: those that met must not meet again.
-    private func pause(
-        after failure: PostgresFailure, isWorthIt: Bool, _ tries: inout Int
-    ) async throws(StorageFailure) {
-        tries += 1
-        guard isWorthIt, tries < Self.mostTries, !isClosed, !Task.isCancelled else { throw failure.storage }
-        shared.withLock { $0.retries += 1 }
-        let most = Duration.milliseconds(2 << tries)
-        // Cut short by cancellation, the next try says so.
-        try? await Task.sleep(for: most * Double.random(in: 0.5...1))
     }
 
     /// Ends every connection; what waits or is under way is told so.
     package func close() {
         isClosed = true
-        lastReason = "The storage was closed."
+        lastFailure = .closed
         for connection in connections.values { connection.assumeIsolated { $0.close() } }
         connections = [:]
+        for listener in listeners.values { listener.assumeIsolated { $0.end() } }
+        listeners = [:]
         for (ticket, _) in seats { perform(book.withdraw(ticket, at: Stopwatch.nanoseconds())) }
     }
 
     // MARK: Seats
 
-    private func seat(isExclusive: Bool) async throws(StorageFailure) -> PostgresConnection {
-        guard !isClosed else { throw .unavailable("The storage was closed.") }
+    private func ourSeat(isExclusive: Bool) async throws(StorageFailure) -> PostgresConnection {
+        do throws(PostgresFailure) { return try await seat(isExclusive: isExclusive) } catch { throw error.storage }
+    }
+
+    /// - Parameter deadline: nil for as long as the limits say.
+    func seat(isExclusive: Bool, until deadline: UInt64? = nil) async throws(PostgresFailure) -> PostgresConnection {
+        guard !isClosed else { throw .closed }
         lastTicket += 1
         let ticket = lastTicket
         let askedAt = Stopwatch.nanoseconds()
         let member = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 seats[ticket] = continuation
-                perform(book.ask(ticket, isExclusive: isExclusive, at: askedAt))
+                perform(book.ask(ticket, isExclusive: isExclusive, at: askedAt, until: deadline))
                 if Task.isCancelled { withdraw(ticket) }
             }
         } onCancel: {
@@ -139,19 +139,24 @@ package actor PostgresPool {
         }
         let waited = Stopwatch.nanoseconds() - askedAt
         guard let member else {
-            shared.withLock { $0.refused += 1 }
-            throw .unavailable(lastReason)
+            shared.withLock {
+                $0.refused += 1
+                $0.waitedNanoseconds += waited
+            }
+            throw lastFailure
         }
         shared.withLock {
             $0.granted += 1
             $0.waitedNanoseconds += waited
         }
         guard let connection = connections[member] else {
-            perform(book.released(member, at: Stopwatch.nanoseconds()))
-            throw .unavailable(lastReason)
+            release(member)
+            throw lastFailure
         }
         return connection
     }
+
+    func release(_ member: UInt64) { perform(book.released(member, at: Stopwatch.nanoseconds())) }
 
     private func withdraw(_ ticket: UInt64) { perform(book.withdraw(ticket, at: Stopwatch.nanoseconds())) }
 
@@ -166,15 +171,16 @@ package actor PostgresPool {
             }
         }
         thread.tick(noLaterThan: book.nextTick)
-        let (open, waiting) = (connections.count, book.waiting)
+        let (open, idle, waiting) = (connections.count, book.idle, book.waiting)
         shared.withLock {
             $0.open = open
+            $0.idle = idle
             $0.waiting = waiting
         }
     }
 
     private func open() {
-        PostgresOpening.open(url, limits) { [thread, weak self] result in
+        PostgresOpening.open(target, limits) { [thread, weak self] result in
             thread.perform { [weak self] in
                 guard let self else { return PostgresOpening.discard(result) }
                 self.assumeIsolated { $0.opened(result) }
@@ -182,27 +188,26 @@ package actor PostgresPool {
         }
     }
 
-    private func opened(_ result: Result<Int, PostgresFailure>) {
+    private func opened(_ result: Result<PostgresOpening.Link, PostgresFailure>) {
         let now = Stopwatch.nanoseconds()
         guard !isClosed else { return PostgresOpening.discard(result) }
         switch result {
-        case .success(let address):
+        case .success(let link):
             lastMember += 1
             let id = lastMember
             connections[id] = PostgresConnection(
-                id: id, address: address, thread: thread,
-                silence: UInt64(limits.statementMilliseconds + 2000) * 1_000_000,
+                id: id, link: link, thread: thread, limits: limits,
                 // Told afterwards: the loss may come while the pool itself sends.
                 onLoss: { [thread, weak self] id in
                     thread.perform { [weak self] in self?.assumeIsolated { $0.lost(id) } }
                 })
             shared.withLock { $0.opened += 1 }
-            lastReason = "No connection to PostgreSQL was free in time."
+            lastFailure = .busy
             perform(book.opened(id, at: now, spread: .random(in: 0...1)))
         case .failure(let failure):
             shared.withLock { $0.failedToOpen += 1 }
-            lastReason = failure.message
-            perform(book.openFailed(at: now, jitter: .random(in: 0...1)))
+            lastFailure = failure
+            perform(book.openFailed(at: now, jitter: .random(in: 0...1), isHopeless: failure.isHopeless))
         }
     }
 
@@ -217,16 +222,56 @@ package actor PostgresPool {
         connections[id]?.assumeIsolated { connection in
             connection.send([]) { [thread, weak self] _ in
                 thread.perform { [weak self] in
-                    self?.assumeIsolated { $0.perform($0.book.released(id, at: Stopwatch.nanoseconds())) }
+                    self?.assumeIsolated { $0.perform($0.book.checked(id, at: Stopwatch.nanoseconds())) }
                 }
             }
         }
     }
 
+    private func ready(_ name: UInt64) {
+        if let connection = connections[name] { return connection.assumeIsolated { $0.ready() } }
+        listeners[name]?.assumeIsolated { $0.ready() }
+    }
+
     private func tick(at now: UInt64) -> UInt64 {
         perform(book.tick(at: now))
         let silence = connections.values.map { $0.assumeIsolated { $0.tick(at: now) } }.min() ?? .max
-        return min(silence, book.nextTick)
+        let listening = listeners.values.map { $0.assumeIsolated { $0.tick(at: now) } }.min() ?? .max
+        return min(silence, listening, book.nextTick)
+    }
+
+    // MARK: Retrying and listening
+
+    /// 2 ms, twice as much each time, half of it by chance: those that met must not meet again.
+    func pause(after failure: PostgresFailure, isWorthIt: Bool, _ tries: inout Int) async throws(PostgresFailure) {
+        tries += 1
+        guard isWorthIt, tries < Self.mostTries, !isClosed, !Task.isCancelled else { throw failure }
+        shared.withLock { $0.retries += 1 }
+        let most = Duration.milliseconds(2 << tries)
+        // Cut short by cancellation, the next try says so.
+        try? await Task.sleep(for: most * Double.random(in: 0.5...1))
+    }
+
+    private func ourPause(
+        after failure: PostgresFailure, isWorthIt: Bool, _ tries: inout Int
+    ) async throws(StorageFailure) {
+        do throws(PostgresFailure) { try await pause(after: failure, isWorthIt: isWorthIt, &tries) } catch {
+            throw error.storage
+        }
+    }
+
+    func listen(_ channel: String, _ continuation: AsyncStream<PostgresNotification>.Continuation) {
+        guard !isClosed else { return continuation.finish() }
+        lastMember += 1
+        let id = lastMember
+        listeners[id] = PostgresListener(
+            id: id, thread: thread, target: target, limits: limits, channel: channel, continuation: continuation)
+        continuation.onTermination = { [thread, weak self] _ in
+            thread.perform { [weak self] in
+                self?.assumeIsolated { $0.listeners.removeValue(forKey: id)?.assumeIsolated { $0.end() } }
+            }
+        }
+        thread.tick(noLaterThan: 0)
     }
 }
 

@@ -8,7 +8,7 @@ package struct PostgresTransaction: Sendable {
     /// - Returns: the answer of each.
     @discardableResult
     package func run(_ statements: [PostgresStatement]) async throws(StorageFailure) -> [PostgresTable] {
-        switch await connection.run(statements, endsOnCancellation: true) {
+        switch await connection.run(statements, isWhole: false, endsOnCancellation: true) {
         case .success(let tables): return tables
         case .failure(let failure): throw failure.storage
         }

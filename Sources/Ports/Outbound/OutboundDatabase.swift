@@ -5,6 +5,9 @@ package enum SQLValue: Sendable, Equatable {
     case real(Double)
     case text(String)
     case bytes([UInt8])
+    case bool(Bool)
+    /// JSON text: an array, an object, or what a database keeps as JSON.
+    case json([UInt8])
 }
 
 /// One statement with its parameters. Values are always parameters, never part of the text.
@@ -36,6 +39,21 @@ package struct SQLRows: Sendable, Equatable {
     }
 }
 
+/// What a statement that writes did.
+package struct SQLChange: Sendable, Equatable {
+    package var rowsAffected: Int
+    /// Of databases that number rows by themselves; nil for others.
+    package var lastInsertID: Int64?
+    /// What it was to give back of the rows it changed (`RETURNING`); nil where it gives nothing back.
+    package var rows: SQLRows?
+
+    package init(rowsAffected: Int, lastInsertID: Int64? = nil, rows: SQLRows? = nil) {
+        self.rowsAffected = rowsAffected
+        self.lastInsertID = lastInsertID
+        self.rows = rows
+    }
+}
+
 package enum DatabaseFailure: Error, Sendable, Equatable {
     case unreachable(String)
     case timedOut
@@ -51,7 +69,7 @@ package enum DatabaseFailure: Error, Sendable, Equatable {
 package protocol OutboundDatabase: Sendable {
     /// Refuses statements that would change anything.
     func read(_ statement: SQLStatement) async throws(DatabaseFailure) -> SQLRows
-    func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> (rowsAffected: Int, lastInsertID: Int64)
+    func write(_ statement: SQLStatement) async throws(DatabaseFailure) -> SQLChange
     func close() async
 }
 

@@ -1,4 +1,5 @@
 import Outbound
+import OutboundPostgres
 import OutboundSQLite
 
 extension DatabaseKinds {
@@ -8,6 +9,6 @@ extension DatabaseKinds {
     static func all(storageURL: String = "") -> DatabaseKinds {
         let prefix = "sqlite:"
         let file = storageURL.hasPrefix(prefix) ? String(storageURL.dropFirst(prefix.count)) : ""
-        return DatabaseKinds([SQLiteDatabases(ownFile: file)])
+        return DatabaseKinds([SQLiteDatabases(ownFile: file), PostgresDatabases()])
     }
 }

@@ -91,12 +91,29 @@ final class DatabaseConnector: Sendable {
         } catch { return "\(error)" }
     }
 
-    private static func text(_ changed: (rowsAffected: Int, lastInsertID: Int64)) -> [UInt8] {
-        Array("{\"rows_affected\":\(changed.rowsAffected),\"last_insert_id\":\(changed.lastInsertID)}".utf8)
+    private static func text(_ change: SQLChange) -> [UInt8] {
+        var text = JSONByteBuffer()
+        text.append("{\"rows_affected\":")
+        text.append(integer: Int64(change.rowsAffected))
+        if let id = change.lastInsertID {
+            text.append(",\"last_insert_id\":")
+            text.append(integer: id)
+        }
+        if let rows = change.rows {
+            text.append(",\"rows\":")
+            write(rows, into: &text)
+        }
+        text.append("}")
+        return text.bytes
     }
 
-    private static func text(_ result: SQLRows) -> [UInt8] {
+    private static func text(_ rows: SQLRows) -> [UInt8] {
         var text = JSONByteBuffer()
+        write(rows, into: &text)
+        return text.bytes
+    }
+
+    private static func write(_ result: SQLRows, into text: inout JSONByteBuffer) {
         text.append("[")
         for (place, row) in result.rows.enumerated() {
             text.append(place > 0 ? ",{" : "{")
@@ -110,12 +127,13 @@ final class DatabaseConnector: Sendable {
                 case .real(let number): JSONWriter.write(number, into: &text)
                 case .text(let string): JSONWriter.write(string, into: &text)
                 case .bytes(let bytes): JSONWriter.write(Base64.text(bytes), into: &text)
+                case .bool(let flag): text.append(flag ? "true" : "false")
+                case .json(let bytes): text.append(bytes)
                 }
             }
             text.append("}")
         }
         text.append("]")
-        return text.bytes
     }
 }
 
@@ -138,7 +156,7 @@ package struct DatabaseConnectorConfig: Sendable {
             reader.report(.init(reader.at("connection_string"), .required, "This field is required."))
         }
         // What is sealed, masked or a reference is looked at when it is used.
-        if let url, ["postgres:", "postgresql:", "mysql:", "mongodb:"].contains(where: url.hasPrefix) {
+        if let url, ["mysql:", "mongodb:"].contains(where: url.hasPrefix) {
             reader.report(.init(reader.at("connection_string"), .invalid, "This release opens no such database."))
         }
         let connections = reader.integer("max_connections", in: 1...64) ?? 5

@@ -73,6 +73,7 @@ import Vocabulary
     @Test func `many callers share few connections`() async throws {
         var limits = PoolLimits()
         limits.mostConnections = 2
+        limits.wait = 15_000_000_000
         let (sum, figures) = try await withPool(limits) { pool in
             let sum = try await withThrowingTaskGroup(of: Int64.self) { group in
                 for number in 0..<500 {
@@ -161,12 +162,12 @@ import Vocabulary
                     try await transaction.run([PostgresStatement("SELECT pg_sleep(60)")])
                 }
             }
-            try await until { try await pool.run([sleeping])[0].count == 1 }
+            try await eventually { try await pool.run([sleeping])[0].count == 1 }
 
             task.cancel()
 
             await #expect(throws: StorageFailure.self) { try await task.value }
-            try await until { try await pool.run([sleeping])[0].count == 0 }
+            try await eventually { try await pool.run([sleeping])[0].count == 0 }
         }
     }
 
@@ -178,7 +179,7 @@ import Vocabulary
             server.stop(.atOnce)
             await #expect(throws: StorageFailure.self) { try await pool.run([now]) }
             try server.start()
-            try await until { (try? await pool.run([now])) != nil }
+            try await eventually { (try? await pool.run([now])) != nil }
             #expect(pool.figures.lost >= 1)
         }
         server.stop(.leaving)
@@ -205,15 +206,6 @@ import Vocabulary
                 try await pool.run([PostgresStatement("SELECT 1")])
             }
             #expect(!"\(String(describing: failure))".contains("cret"))
-        }
-    }
-
-    /// Asks again until it holds, for at most ten seconds.
-    private func until(_ holds: () async throws -> Bool) async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while try await !holds() {
-            try #require(ContinuousClock.now < deadline, "it did not come about in ten seconds")
-            await Task.yield()
         }
     }
 }

@@ -57,6 +57,12 @@ package final class RealPostgres: Sendable {
         try Self.run(try Self.program("psql"), ["-q", "-v", "ON_ERROR_STOP=1", "-c", text, url()])
     }
 
+    /// What a statement answers, as text, asked with PostgreSQL's own client.
+    package static func ask(_ text: String, at url: String) throws -> String {
+        try run(try program("psql"), ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text, url])
+            .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
     // MARK: Life
 
     /// Starts it, and returns when it answers.
@@ -115,7 +121,7 @@ package final class RealPostgres: Sendable {
     // MARK: Programs
 
     /// Starts a program with no signal blocked: threads of a dispatch queue block them all, and `Process` hands that on.
-    private static func spawn(_ command: [String]) throws -> (shell: pid_t, input: Int32) {
+    static func spawn(_ command: [String]) throws -> (shell: pid_t, input: Int32) {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw Failure(description: "no pipe: \(errno)") }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
@@ -145,12 +151,12 @@ package final class RealPostgres: Sendable {
     }
 
     /// PostgreSQL does not run as root.
-    private static func asPostgres(_ command: [String]) -> [String] {
+    static func asPostgres(_ command: [String]) -> [String] {
         guard getuid() == 0 else { return command }
         return ["/usr/bin/setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] + command
     }
 
-    private static func program(_ name: String) throws -> String {
+    static func program(_ name: String) throws -> String {
         let root = "/usr/lib/postgresql"
         let versions = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
         let folders =
@@ -162,18 +168,22 @@ package final class RealPostgres: Sendable {
         throw Failure(description: "The tests need PostgreSQL: `\(name)` was not found. Run scripts/bootstrap --test.")
     }
 
-    private static func run(_ program: String, _ arguments: [String]) throws {
+    /// - Returns: its output.
+    @discardableResult
+    static func run(_ program: String, _ arguments: [String]) throws -> String {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
         process.arguments = arguments
         process.currentDirectoryURL = URL(fileURLWithPath: "/")
-        let output = Pipe()
+        let (output, errors) = (Pipe(), Pipe())
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = output
+        process.standardOutput = output
+        process.standardError = errors
         try process.run()
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        let complaint = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw Failure(description: "`\(program)` failed: \(text)") }
+        guard process.terminationStatus == 0 else { throw Failure(description: "`\(program)` failed: \(complaint)") }
+        return text
     }
 }

@@ -10,7 +10,7 @@ package struct PoolBook: Sendable {
         /// Begin to open a connection; tell ``opened(_:at:spread:)`` or ``openFailed(at:jitter:)``.
         case open
         case close(UInt64)
-        /// Ask whether it lives; tell ``released(_:at:)`` or ``lost(_:at:)``.
+        /// Ask whether it lives; tell ``checked(_:at:)`` or ``lost(_:at:)``.
         case check(UInt64)
     }
 
@@ -21,6 +21,8 @@ package struct PoolBook: Sendable {
         package var isLent = false
         /// For the ticket of a caller that is to have it for itself.
         package var reservedFor: UInt64?
+        /// When it was last heard of, and when a caller last had it.
+        package var heardAt: UInt64
         package var usedAt: UInt64
         package var endsAt: UInt64
     }
@@ -42,11 +44,17 @@ package struct PoolBook: Sendable {
 
     package var waiting: Int { waiters.count }
 
+    /// Connections that nobody has.
+    package var idle: Int { members.reduce(0) { $0 + ($1.load == 0 ? 1 : 0) } }
+
     // MARK: Asking and giving back
 
-    package mutating func ask(_ ticket: UInt64, isExclusive: Bool, at now: UInt64) -> [Action] {
+    /// - Parameter deadline: until when the caller waits; nil for as long as the limits say.
+    package mutating func ask(
+        _ ticket: UInt64, isExclusive: Bool, at now: UInt64, until deadline: UInt64? = nil
+    ) -> [Action] {
         guard waiters.count < limits.mostWaiting else { return [.refuse(ticket: ticket)] }
-        waiters.append(Waiter(ticket: ticket, isExclusive: isExclusive, deadline: now + limits.wait))
+        waiters.append(Waiter(ticket: ticket, isExclusive: isExclusive, deadline: deadline ?? now + limits.wait))
         return settle(at: now)
     }
 
@@ -63,6 +71,15 @@ package struct PoolBook: Sendable {
         members[place].load -= 1
         members[place].isLent = false
         members[place].usedAt = now
+        members[place].heardAt = now
+        return settle(at: now)
+    }
+
+    /// It was asked, and lives.
+    package mutating func checked(_ id: UInt64, at now: UInt64) -> [Action] {
+        guard let place = members.firstIndex(where: { $0.id == id }) else { return [] }
+        members[place].load -= 1
+        members[place].heardAt = now
         return settle(at: now)
     }
 
@@ -73,17 +90,24 @@ package struct PoolBook: Sendable {
         failures = 0
         openAfter = 0
         let lifetime = Double(limits.lifetime) * (0.9 + 0.1 * spread)
-        members.append(Member(id: id, usedAt: now, endsAt: now + UInt64(lifetime)))
+        members.append(Member(id: id, heardAt: now, usedAt: now, endsAt: now + UInt64(lifetime)))
         return settle(at: now)
     }
 
     /// 50 ms, twice as much each time up to 2 s, of which `jitter` (0...1) takes up to half.
-    package mutating func openFailed(at now: UInt64, jitter: Double) -> [Action] {
+    ///
+    /// - Parameter isHopeless: trying again cannot help.
+    package mutating func openFailed(at now: UInt64, jitter: Double, isHopeless: Bool = false) -> [Action] {
         opening -= 1
         failures += 1
         let step = min(2_000_000_000, 50_000_000 << UInt64(min(failures - 1, 10)))
         openAfter = now + UInt64(Double(step) * (1 - 0.5 * jitter))
-        return settle(at: now)
+        var actions: [Action] = []
+        if members.isEmpty, isHopeless || limits.failsFast && opening == 0 {
+            actions = waiters.map { .refuse(ticket: $0.ticket) }
+            waiters = []
+        }
+        return actions + settle(at: now)
     }
 
     package mutating func lost(_ id: UInt64, at now: UInt64) -> [Action] {
@@ -99,7 +123,7 @@ package struct PoolBook: Sendable {
         }
         waiters.removeAll { $0.deadline <= now }
         for place in members.indices where members[place].load == 0 && members[place].endsAt > now {
-            guard now - members[place].usedAt >= limits.rest else { continue }
+            guard now - members[place].heardAt >= limits.rest else { continue }
             members[place].load = 1
             actions.append(.check(members[place].id))
         }
@@ -109,8 +133,13 @@ package struct PoolBook: Sendable {
     /// When ``tick(at:)`` has something to do.
     package var nextTick: UInt64 {
         var next = waiters.map(\.deadline).min() ?? .max
-        if !waiters.isEmpty, opening == 0, openAfter > 0 { next = min(next, openAfter) }
-        for member in members where member.load == 0 { next = min(next, member.usedAt + limits.rest, member.endsAt) }
+        let isWanted = !waiters.isEmpty || members.count < limits.leastConnections
+        if isWanted, opening == 0, openAfter > 0 { next = min(next, openAfter) }
+        let maySpare = members.count > limits.leastConnections
+        for member in members where member.load == 0 {
+            next = min(next, member.heardAt + limits.rest, member.endsAt)
+            if maySpare { next = min(next, member.usedAt + limits.idle) }
+        }
         return next
     }
 
@@ -118,7 +147,10 @@ package struct PoolBook: Sendable {
 
     private mutating func settle(at now: UInt64) -> [Action] {
         var actions: [Action] = []
-        for place in members.indices.reversed() where members[place].endsAt <= now && members[place].load == 0 {
+        for place in members.indices.reversed() where members[place].load == 0 {
+            let member = members[place]
+            let isSpare = members.count > limits.leastConnections && member.reservedFor == nil
+            guard member.endsAt <= now || isSpare && now >= member.usedAt + limits.idle else { continue }
             actions.append(.close(members[place].id))
             members.remove(at: place)
         }
@@ -139,9 +171,12 @@ package struct PoolBook: Sendable {
             actions.append(.grant(ticket: waiter.ticket, member: members[place].id))
         }
         waiters = left
+        wantsMore = wantsMore || members.count + opening < limits.leastConnections
         // While the server cannot be reached, one tries for all.
         let mayOpen = now >= openAfter && (failures == 0 || opening == 0)
-        if wantsMore, mayOpen, members.count + opening < limits.mostConnections, opening <= waiters.count {
+        if wantsMore, mayOpen, members.count + opening < limits.mostConnections,
+            opening <= waiters.count || members.count + opening < limits.leastConnections
+        {
             opening += 1
             actions.append(.open)
         }

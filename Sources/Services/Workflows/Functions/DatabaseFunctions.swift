@@ -55,14 +55,14 @@ struct DatabaseInput: Sendable {
         }
     }
 
-    /// Flags become 1 and 0; what a database has no word for becomes JSON text.
+    /// What is no single value goes as JSON text.
     private static func value(_ value: JSONValue) -> SQLValue {
         if let text = value.stringValue { return .text(text) }
         if let whole = value.intValue { return .integer(whole) }
-        if let flag = value.boolValue { return .integer(flag ? 1 : 0) }
+        if let flag = value.boolValue { return .bool(flag) }
         if value.isNull { return .null }
         if value.kind == .double, let real = value.doubleValue { return .real(real) }
-        return .text(JSONWriter.string(value))
+        return .json(JSONWriter.bytes(value))
     }
 }
 
@@ -101,7 +101,7 @@ final class DatabaseReadFunction: WorkflowFunction {
 final class DatabaseWriteFunction: WorkflowFunction {
     static let description = FunctionDescription(
         name: "db_write", category: .connector, retrySafety: .unsafeWrite,
-        summary: "Changes a database with one statement and parameters; writes rows_affected and last_insert_id.",
+        summary: "Changes a database with one statement and parameters; writes rows_affected, and last_insert_id or rows where there are some.",
         fields: DatabaseInput.fields)
 
     private let input: DatabaseInput

@@ -51,7 +51,8 @@ extension PostgresPool {
     private static let grace: UInt64 = 250_000_000
 
     private static func run<Row: Sendable>(
-        _ query: PostgresQuery, on connection: PostgresConnection, _ read: @escaping @Sendable (PostgresLine, Bool) -> Row
+        _ query: PostgresQuery, on connection: PostgresConnection,
+        _ read: @escaping @Sendable (PostgresLine, Bool) -> Row
     ) async -> ([Row], PostgresConnection.Outcome) {
         let collected = Collected<Row>()
         let outcome = await connection.run(query, grace: grace) { line in

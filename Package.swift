@@ -127,6 +127,13 @@ let package = Package(
         .target(
             name: "PostgresDriver", dependencies: ["CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
+        .target(
+            name: "RedisDriver",
+            dependencies: [
+                "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], path: "Sources/Adapters/RedisDriver", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -294,6 +301,12 @@ let package = Package(
             dependencies: [
                 "PostgresDriver", "RealServices", "Storage", "StorageConformance", "StoragePostgres", "Vocabulary",
             ], path: "Tests/Adapters/StoragePostgresTests"),
+        .testTarget(
+            name: "RedisDriverTests",
+            dependencies: [
+                "RealServices", "RedisDriver", "Seeds", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Tests/Adapters/RedisDriverTests"),
         .testTarget(
             name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],
             path: "Tests/EndToEnd/ScenarioTests"),

@@ -65,7 +65,9 @@ let package = Package(
                 "Vocabulary", "JSONTree", "Outbound", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ], path: "Sources/Services/Authentication", swiftSettings: swift),
-        .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
+        .target(
+            name: "Admission", dependencies: ["SharedState", "Vocabulary"], path: "Sources/Services/Admission",
+            swiftSettings: swift),
         .target(
             name: "Workflows",
             dependencies: [
@@ -142,6 +144,13 @@ let package = Package(
         .target(
             name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
+        .target(
+            name: "RedisDriver",
+            dependencies: [
+                "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], path: "Sources/Adapters/RedisDriver", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -158,8 +167,8 @@ let package = Package(
         .target(
             name: "HTTPAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "Admission", "Authentication", "Workflows", "Traces",
-                "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "SharedState", "Admission", "Authentication",
+                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/HTTPAPI", swiftSettings: swift),
@@ -225,7 +234,8 @@ let package = Package(
             dependencies: ["Telemetry", "JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
             path: "Tests/Core/TelemetryTests"),
         .testTarget(
-            name: "AdmissionTests", dependencies: ["Admission", "Seeds"], path: "Tests/Services/AdmissionTests"),
+            name: "AdmissionTests", dependencies: ["Admission", "Seeds", "SharedState", "Vocabulary"],
+            path: "Tests/Services/AdmissionTests"),
         .testTarget(
             name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree", "Seeds"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),
@@ -318,6 +328,12 @@ let package = Package(
             dependencies: [
                 "PostgresDriver", "RealServices", "Storage", "StorageConformance", "StoragePostgres", "Vocabulary",
             ], path: "Tests/Adapters/StoragePostgresTests"),
+        .testTarget(
+            name: "RedisDriverTests",
+            dependencies: [
+                "RealServices", "RedisDriver", "Seeds", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Tests/Adapters/RedisDriverTests"),
         .testTarget(
             name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],
             path: "Tests/EndToEnd/ScenarioTests"),

@@ -49,6 +49,44 @@ enum PostgresSchema {
                 id text PRIMARY KEY, name text NOT NULL, scope text NOT NULL, prefix text NOT NULL,
                 hash bytea NOT NULL, created_at int8 NOT NULL, expires_at int8, last_used_at int8)
             """,
-        ])
+        ]),
+        // Traces in partitions of time. Identifiers begin with the time, so a lookup by one still looks in one place; the
+        // channel is part of the key so that a partition may be split by it. What was there becomes the first partition,
+        // as it is: only what claims to be of the future is moved.
+        Migration([
+            "ALTER TABLE traces RENAME TO traces_before",
+            "ALTER TABLE traces_before DROP CONSTRAINT traces_pkey",
+            "ALTER INDEX traces_open RENAME TO traces_before_open",
+            "ALTER INDEX traces_failed RENAME TO traces_before_failed",
+            "ALTER INDEX traces_dead RENAME TO traces_before_dead",
+            """
+            CREATE TABLE traces (
+                id uuid NOT NULL, channel_id text NOT NULL, channel text NOT NULL, mode int8 NOT NULL,
+                status int8 NOT NULL, input bytea NOT NULL, result bytea NOT NULL, steps bytea NOT NULL,
+                error text NOT NULL, token_hash bytea NOT NULL, attempt int8 NOT NULL, is_dead bool NOT NULL,
+                owner text NOT NULL, epoch int8 NOT NULL, due_at int8 NOT NULL, created_at int8 NOT NULL,
+                started_at int8, completed_at int8, traceparent text NOT NULL, PRIMARY KEY (id, channel_id))
+            PARTITION BY RANGE (id)
+            """,
+            "CREATE TABLE traces_default PARTITION OF traces DEFAULT",
+            "CREATE INDEX traces_open ON traces (due_at) WHERE status < 2",
+            "CREATE INDEX traces_failed ON traces (id) WHERE status = 3",
+            "CREATE INDEX traces_dead ON traces (completed_at) WHERE is_dead",
+            """
+            DO $$
+            DECLARE edge uuid := (lpad(to_hex((ceil(extract(epoch FROM now()) / 3600) * 3600000)::int8), 12, '0')
+                || '00000000000000000000')::uuid;
+            BEGIN
+                IF EXISTS (SELECT 1 FROM traces_before) THEN
+                    WITH later AS (DELETE FROM traces_before WHERE id >= edge RETURNING *)
+                    INSERT INTO traces SELECT * FROM later;
+                    EXECUTE format(
+                        'ALTER TABLE traces ATTACH PARTITION traces_before FOR VALUES FROM (MINVALUE) TO (%L)', edge);
+                ELSE
+                    DROP TABLE traces_before;
+                END IF;
+            END $$
+            """,
+        ]),
     ]
 }

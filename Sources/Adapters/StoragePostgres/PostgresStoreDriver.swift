@@ -1,10 +1,12 @@
 package import PostgresDriver
 package import Storage
 package import StorageSQL
+package import Vocabulary
 
 /// Reaches PostgreSQL for the store.
 package struct PostgresStoreDriver: StoreDriver {
     let pool: PostgresPool
+    var partitions = PartitionLimits()
     package var dialect: any Dialect { PostgresDialect() }
 
     package func run(
@@ -26,6 +28,14 @@ package struct PostgresStoreDriver: StoreDriver {
     package func backUp(to file: String) async throws(StorageFailure) {
         throw .broken(
             "A PostgreSQL database is backed up with PostgreSQL's own tools, such as pg_dump or pg_basebackup.")
+    }
+
+    package func prepare() async throws(StorageFailure) {
+        try await TracePartitions(pool: pool, limits: partitions).makeAhead()
+    }
+
+    package func dropTraces(below id: Identifier) async throws(StorageFailure) -> Int {
+        try await TracePartitions(pool: pool, limits: partitions).drop(below: id)
     }
 
     package func close() async { await pool.close() }

@@ -91,7 +91,7 @@ extension SQLStore {
     }
 
     package func deleteTraces(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int {
-        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit)
+        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit, with: traces.deleteAged)
     }
 
     package func deleteTraces(keeping: Int, limit: Int) async throws(StorageFailure) -> Int {
@@ -101,14 +101,14 @@ extension SQLStore {
         // The edge goes too.
         let (low, carry) = edge.low.addingReportingOverflow(1)
         return try await deleteTraces(
-            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit)
+            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, with: traces.deleteBelow)
     }
 
-    private func deleteTraces(below id: Identifier, limit: Int) async throws(StorageFailure) -> Int {
+    /// Whole partitions first, where there are some.
+    private func deleteTraces(below id: Identifier, limit: Int, with text: String) async throws(StorageFailure) -> Int {
         let dropped = try await driver.dropTraces(below: id)
         // Whoever deletes asks again as long as a full piece goes.
         guard dropped < limit else { return limit }
-        return dropped
-            + (try await change(StoreStatement(traces.deleteBelow, [.uuid(id), .integer(Int64(limit - dropped))])))
+        return dropped + (try await change(StoreStatement(text, [.uuid(id), .integer(Int64(limit - dropped))])))
     }
 }

@@ -166,7 +166,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL", "StorageSQLite",
+                "Outbound",
                 "OutboundHTTPClient",
                 "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
@@ -304,7 +305,9 @@ let package = Package(
             name: "StorageTests", dependencies: ["Storage", "StorageConformance"], path: "Tests/Ports/StorageTests"),
         .testTarget(
             name: "StorageSQLiteTests",
-            dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
+            dependencies: [
+                "SQLiteDriver", "Storage", "StorageConformance", "StorageSQL", "StorageSQLite", "Vocabulary",
+            ],
             path: "Tests/Adapters/StorageSQLiteTests"),
         .testTarget(
             name: "ConnectionPoolingTests", dependencies: ["ConnectionPooling", "Seeds"],
@@ -316,7 +319,9 @@ let package = Package(
         .testTarget(
             name: "StoragePostgresTests",
             dependencies: [
-                "PostgresDriver", "RealServices", "Storage", "StorageConformance", "StoragePostgres", "Vocabulary",
+                "ConnectionPooling", "PostgresDriver", "RealServices", "Seeds", "Storage", "StorageConformance",
+                "StoragePostgres",
+                "StorageSQL", "StorageSQLite", "Vocabulary",
             ], path: "Tests/Adapters/StoragePostgresTests"),
         .testTarget(
             name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],

@@ -19,7 +19,10 @@ extension SQLStore where Driver == PostgresStoreDriver {
             _ = try await Migrator(driver).up()
         }
         let driver = PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits), partitions: partitions)
-        do throws(StorageFailure) { try await driver.prepare() } catch {
+        do throws(StorageFailure) {
+            try await CopyMark.refuse(driver)
+            try await driver.prepare()
+        } catch {
             await driver.close()
             throw error
         }
@@ -40,14 +43,19 @@ extension SQLStore where Driver == PostgresStoreDriver {
 }
 
 extension PostgresStoreDriver {
-    /// On one connection whose statements may take an hour: a migration may have to read all there is.
+    /// For migrating, looking and copying: a few connections whose statements may take an hour, as some have to read all
+    /// there is.
+    package static func patient(url: String) -> PostgresStoreDriver {
+        var limits = PoolLimits()
+        limits.mostConnections = 2
+        limits.statementMilliseconds = 3_600_000
+        return PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits))
+    }
+
     static func withMigrating<Result: Sendable>(
         url: String, _ body: (PostgresStoreDriver) async throws(StorageFailure) -> Result
     ) async throws(StorageFailure) -> Result {
-        var limits = PoolLimits()
-        limits.mostConnections = 1
-        limits.statementMilliseconds = 3_600_000
-        let driver = PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits))
+        let driver = patient(url: url)
         do throws(StorageFailure) {
             let result = try await body(driver)
             await driver.close()

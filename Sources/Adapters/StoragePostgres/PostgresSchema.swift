@@ -50,12 +50,12 @@ enum PostgresSchema {
                 hash bytea NOT NULL, created_at int8 NOT NULL, expires_at int8, last_used_at int8)
             """,
         ]),
-        // Traces in partitions of time. Identifiers begin with the time, so a lookup by one still looks in one place; the
-        // channel is part of the key so that a partition may be split by it. What was there becomes the first partition,
-        // as it is: only what claims to be of the future is moved.
+        // Traces in partitions of time. Identifiers begin with the time: one can lie in one partition only, so each has its
+        // own key, and the whole needs none; so a partition may be split by channel, or be on another server. What was
+        // there becomes the first partition, as it is: only what claims to be of the future is moved.
         Migration([
             "ALTER TABLE traces RENAME TO traces_before",
-            "ALTER TABLE traces_before DROP CONSTRAINT traces_pkey",
+            "ALTER INDEX traces_pkey RENAME TO traces_before_pkey",
             "ALTER INDEX traces_open RENAME TO traces_before_open",
             "ALTER INDEX traces_failed RENAME TO traces_before_failed",
             "ALTER INDEX traces_dead RENAME TO traces_before_dead",
@@ -65,10 +65,9 @@ enum PostgresSchema {
                 status int8 NOT NULL, input bytea NOT NULL, result bytea NOT NULL, steps bytea NOT NULL,
                 error text NOT NULL, token_hash bytea NOT NULL, attempt int8 NOT NULL, is_dead bool NOT NULL,
                 owner text NOT NULL, epoch int8 NOT NULL, due_at int8 NOT NULL, created_at int8 NOT NULL,
-                started_at int8, completed_at int8, traceparent text NOT NULL, PRIMARY KEY (id, channel_id))
-            PARTITION BY RANGE (id)
+                started_at int8, completed_at int8, traceparent text NOT NULL) PARTITION BY RANGE (id)
             """,
-            "CREATE TABLE traces_default PARTITION OF traces DEFAULT",
+            "CREATE TABLE traces_default PARTITION OF traces (PRIMARY KEY (id)) DEFAULT",
             "CREATE INDEX traces_open ON traces (due_at) WHERE status < 2",
             "CREATE INDEX traces_failed ON traces (id) WHERE status = 3",
             "CREATE INDEX traces_dead ON traces (completed_at) WHERE is_dead",

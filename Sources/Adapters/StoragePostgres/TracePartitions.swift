@@ -20,6 +20,8 @@ struct TracePartitions {
     private struct Partition {
         var name: String
         var span: PartitionPlan.Span
+        /// On another server: somebody put it there, and takes it away.
+        var isForeign: Bool
     }
 
     /// Makes the partitions of the present and of the next days, as the database sees the time.
@@ -33,17 +35,19 @@ struct TracePartitions {
     private func make(_ span: PartitionPlan.Span) async throws(StorageFailure) {
         let name = Self.name(span)
         let (low, high) = (Self.edge(span.from), Self.edge(span.until))
+        let isSplit = limits.hashes > 1
         var statements = [
             "LOCK TABLE traces_default IN SHARE ROW EXCLUSIVE MODE",
             """
-            CREATE TABLE \(name) (LIKE traces INCLUDING DEFAULTS INCLUDING CONSTRAINTS)
-            \(limits.hashes > 1 ? "PARTITION BY HASH (channel_id)" : "")
+            CREATE TABLE \(name) (
+                LIKE traces INCLUDING DEFAULTS INCLUDING CONSTRAINTS\(isSplit ? "" : ", PRIMARY KEY (id)"))
+            \(isSplit ? "PARTITION BY HASH (channel_id)" : "")
             """,
         ]
-        for place in 0..<(limits.hashes > 1 ? limits.hashes : 0) {
+        for place in 0..<(isSplit ? limits.hashes : 0) {
             statements.append(
                 """
-                CREATE TABLE \(name)_\(place) PARTITION OF \(name)
+                CREATE TABLE \(name)_\(place) PARTITION OF \(name) (PRIMARY KEY (id))
                 FOR VALUES WITH (MODULUS \(limits.hashes), REMAINDER \(place))
                 """)
         }
@@ -72,7 +76,9 @@ struct TracePartitions {
         let past = Set(
             PartitionPlan(hours: limits.hours).past(id.high >> 16, existing: found.partitions.map(\.span)))
         var gone = 0
-        for partition in found.partitions where past.contains(partition.span) { gone += try await drop(partition.name) }
+        for partition in found.partitions where !partition.isForeign && past.contains(partition.span) {
+            gone += try await drop(partition.name)
+        }
         return gone
     }
 
@@ -109,12 +115,12 @@ struct TracePartitions {
                 PostgresStatement("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::int8"),
                 PostgresStatement(
                     """
-                    SELECT c.relname::text, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i
+                    SELECT c.relname::text, pg_get_expr(c.relpartbound, c.oid), c.relkind = 'f' FROM pg_inherits i
                     JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'traces'::regclass
                     """),
             ], canRepeat: true)
         let partitions = tables[1].map { row -> Partition? in
-            Self.span(row.text(1)).map { Partition(name: row.text(0), span: $0) }
+            Self.span(row.text(1)).map { Partition(name: row.text(0), span: $0, isForeign: row.bool(2)) }
         }
         return (
             UInt64(tables[0].first?.integer(0) ?? 0),

@@ -47,7 +47,7 @@ import Vocabulary
         try await pool.run([
             PostgresStatement(
                 """
-                CREATE TABLE traces_day PARTITION OF traces
+                CREATE TABLE traces_day PARTITION OF traces (PRIMARY KEY (id))
                 FOR VALUES FROM ('\(TracePartitions.edge(from))') TO ('\(TracePartitions.edge(from + 86_400_000))')
                 """)
         ])

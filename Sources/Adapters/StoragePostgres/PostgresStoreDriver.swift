@@ -1,11 +1,13 @@
+package import ConnectionPooling
 package import PostgresDriver
 package import Storage
 package import StorageSQL
 
 /// Reaches PostgreSQL for the store.
-package struct PostgresStoreDriver: StoreDriver {
+package struct PostgresStoreDriver: StoreDriver, PoolReporting {
     let pool: PostgresPool
     package var dialect: any Dialect { PostgresDialect() }
+    package var figures: PoolFigures { pool.figures }
 
     package func run(
         _ statements: [StoreStatement], canRepeat: Bool

@@ -1,8 +1,10 @@
 import Authentication
+import ConnectionPooling
 import HTTPServing
 import Logging
 import Schedules
 import SpanExport
+import Storage
 import Telemetry
 import Traces
 import Vocabulary
@@ -100,18 +102,20 @@ enum Observers {
     }
 
     static func gauges(
-        _ registry: MetricRegistry, _ queue: TraceQueue, _ connections: ConnectionCounts
+        _ registry: MetricRegistry, _ queue: TraceQueue, _ connections: ConnectionCounts, _ store: any DurableStore
     ) -> @Sendable () -> Void {
         let open = registry.gauge(Catalogue.httpConnections)
         let depth = registry.gauge(Catalogue.traceQueueDepth)
         let bytes = registry.gauge(Catalogue.traceQueueBytes)
         let active = registry.gauge(Catalogue.traceWorkersActive)
+        let pool = (store as? any PoolReporting).map { Self.pool($0, registry) }
         registry.gauge(Catalogue.traceWorkers).set(Double(queue.workers))
         return {
             depth.set(Double(queue.bounds.totalCount))
             bytes.set(Double(queue.bounds.totalBytes))
             active.set(Double(queue.activeWorkers))
             open.set(Double(connections.total))
+            pool?()
         }
     }
 }

@@ -121,7 +121,9 @@ let package = Package(
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
             name: "StorageSQL",
-            dependencies: ["Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "ConnectionPooling", "Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             path: "Sources/Adapters/StorageSQL", swiftSettings: swift),
         .target(
             name: "StoragePostgres",
@@ -180,7 +182,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL", "StorageSQLite",
+                "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL",
+                "StorageSQLite",
                 "Outbound",
                 "OutboundHTTPClient",
                 "OutboundPostgres", "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules",
@@ -217,6 +220,10 @@ let package = Package(
         .executableTarget(
             name: "LogicBenchmark", dependencies: ["JSONLogic", "JSONTree", "Vocabulary"],
             path: "Benchmarks/LogicBenchmark"),
+        .executableTarget(
+            name: "PostgresBenchmark",
+            dependencies: ["ConnectionPooling", "PostgresDriver", "RealServices", "Vocabulary"],
+            path: "Benchmarks/PostgresBenchmark"),
         .executableTarget(
             name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
         .target(
@@ -333,7 +340,9 @@ let package = Package(
             path: "Tests/Adapters/ConnectionPoolingTests"),
         .testTarget(
             name: "PostgresDriverTests",
-            dependencies: ["ConnectionPooling", "PostgresDriver", "RealServices", "Storage", "Vocabulary"],
+            dependencies: [
+                "ConnectionPooling", "CPostgres", "PostgresDriver", "RealServices", "Storage", "Vocabulary",
+            ],
             path: "Tests/Adapters/PostgresDriverTests"),
         .testTarget(
             name: "StoragePostgresTests",

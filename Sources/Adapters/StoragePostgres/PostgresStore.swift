@@ -38,9 +38,6 @@ extension SQLStore where Driver == PostgresStoreDriver {
         }
         return (states.last { $0.kind != .pending }?.version ?? 0, PostgresSchema.migrations.count)
     }
-
-    /// What its pool did so far; for metrics.
-    package var figures: PoolFigures { driver.pool.figures }
 }
 
 extension PostgresStoreDriver {

@@ -1,11 +1,11 @@
-import ConnectionPooling
+package import ConnectionPooling
 package import PostgresDriver
 package import Storage
 package import StorageSQL
 package import Vocabulary
 
 /// Reaches PostgreSQL for the store.
-package struct PostgresStoreDriver: StoreDriver {
+package struct PostgresStoreDriver: StoreDriver, PoolReporting {
     let pool: PostgresPool
     var partitions: PartitionLimits
     /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
@@ -23,6 +23,7 @@ package struct PostgresStoreDriver: StoreDriver {
     }
 
     package var dialect: any Dialect { PostgresDialect() }
+    package var figures: PoolFigures { pool.figures }
 
     package func run(
         _ statements: [StoreStatement], canRepeat: Bool

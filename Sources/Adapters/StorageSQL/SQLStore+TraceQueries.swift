@@ -102,7 +102,8 @@ extension SQLStore {
         // The edge goes too.
         let (low, carry) = edge.low.addingReportingOverflow(1)
         return try await deleteTraces(
-            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch, with: traces.deleteBelow)
+            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch,
+            with: traces.deleteBelow)
     }
 
     /// Whole partitions first, where there are some.

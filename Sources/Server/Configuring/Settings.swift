@@ -34,6 +34,14 @@ package struct Settings: Sendable, Equatable {
     package var storageURL = "sqlite:weir.db"
     package var tracePartitionHours = 24
     package var traceHashPartitions = 1
+    package var storagePoolSize = 8
+    package var storagePoolMinimum = 0
+    package var storagePoolWaitMilliseconds = 2000
+    package var storageStatementMilliseconds = 10_000
+    package var storageConnectSeconds = 5
+    package var storageLifetimeSeconds = 1800
+    package var storageIdleSeconds = 600
+    package var storageCheckSeconds = 15
     package var maxPayloadSize = 1 << 20
     package var maxJSONDepth = 128
     package var backupFolder = "./backups"

@@ -14,7 +14,7 @@ enum Stores {
             if isPostgres(url) {
                 let partitions = PartitionLimits(
                     hours: settings.tracePartitionHours, hashes: settings.traceHashPartitions)
-                return try await PostgresStore.open(url: url, partitions: partitions)
+                return try await PostgresStore.open(url: url, limits: .init(settings), partitions: partitions)
             }
             return try await SQLiteStore.open(url: url)
         } catch {

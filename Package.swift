@@ -134,6 +134,10 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Adapters/RedisDriver", swiftSettings: swift),
+        .target(
+            name: "OutboundRedis",
+            dependencies: ["Outbound", "RedisDriver", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Sources/Adapters/OutboundRedis", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -160,7 +164,7 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
                 "OutboundHTTPClient",
-                "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
+                "OutboundRedis", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",
@@ -195,6 +199,12 @@ let package = Package(
             path: "Benchmarks/LogicBenchmark"),
         .executableTarget(
             name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
+        .executableTarget(
+            name: "RedisBenchmark",
+            dependencies: [
+                "RedisDriver", "Vocabulary", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Benchmarks/RedisBenchmark"),
         .target(
             name: "TokenForging",
             dependencies: [

@@ -13,6 +13,7 @@ import MCP
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
+import OutboundRedis
 import OutboundSQLite
 import Schedules
 import SpanExport
@@ -42,6 +43,7 @@ struct ServerParts: Sendable {
     private let accessLog: AccessLog?
     private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
+    private let caches: RedisCaches
     /// Nil where spans are not exported.
     private let exporter: SpanExporter?
 
@@ -67,6 +69,7 @@ struct ServerParts: Sendable {
         } catch {
             throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
         }
+        caches = RedisCaches(group: loops, authorities: settings.outboundAuthorities)
         let instance = Identifier.make().description
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
@@ -90,7 +93,7 @@ struct ServerParts: Sendable {
             state: state, store: store, queue: queue, alarm: alarm, observe: Observers.scheduler(registry, logger))
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
-            databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
+            databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))), caches: caches,
             breaker: .init(
                 isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
                 recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)
@@ -257,6 +260,7 @@ struct ServerParts: Sendable {
             await group.waitForAll()
         }
         await outbound.shutDown()
+        await caches.shutDown()
         await listener.shutDown()
     }
 }

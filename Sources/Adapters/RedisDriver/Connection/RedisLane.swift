@@ -67,7 +67,7 @@ final class RedisLane {
         if case .open(let connection) = state { return write(call, asking: asking, to: connection) }
         if case .ended = state { return call.completion(.failure(.stopped)) }
         let now = Self.now()
-        if let lastFailure, call.deadline < now + Self.patience {
+        if let lastFailure, call.deadline < now + Self.patience || !lastFailure.isPassing {
             figures.failed.add(1, ordering: .relaxed)
             return call.completion(.failure(lastFailure))
         }
@@ -171,8 +171,11 @@ final class RedisLane {
             failures = 0
             figures.open.add(1, ordering: .relaxed)
             figures.opened.add(1, ordering: .relaxed)
-            connection.received = { [weak self] in self?.received($0) }
-            connection.ended = { [weak self] in self?.lost($0) }
+            connection.watch { [weak self] in
+                self?.received($0)
+            } ended: { [weak self] in
+                self?.lost($0)
+            }
             while !waiting.isEmpty {
                 if let call = waiting.take() { write(call, asking: false, to: connection) }
             }
@@ -189,8 +192,9 @@ final class RedisLane {
         let pause = opening.options.backoff.delay(afterAttempt: failures, draw: .random(in: 0..<1))
         let until = Self.now() + UInt64(max(1_000, pause.wholeMicroseconds * 1000))
         state = .resting(until: until)
-        // Who cannot wait until then is told now.
-        for call in waiting.expire(at: until, keepingPlaces: false) { giveUp(call, failure) }
+        // Who cannot wait until then is told now; everybody is, where waiting does not help.
+        let hopeless = failure.isPassing ? waiting.expire(at: until, keepingPlaces: false) : waiting.removeAll()
+        for call in hopeless { giveUp(call, failure) }
         loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(until)) {
             if case .resting(until) = self.state { self.open() }
         }

@@ -6,6 +6,7 @@ import Foundation
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
+import OutboundRedis
 import OutboundSQLite
 import Storage
 import Telemetry
@@ -37,12 +38,14 @@ enum ConnectorCheck {
                     "Set connectors.ca_file to a PEM file.")
             ]
         }
+        let caches = RedisCaches(
+            group: MultiThreadedEventLoopGroup.singleton, authorities: settings.outboundAuthorities)
         let builder = SnapshotBuilder(
             functions: .builtIn, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
             connectors: ConnectorSet.Builder(
                 secrets: secrets, outbound: outbound,
-                databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))),
+                databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))), caches: caches,
                 breaker: .init(isEnabled: false, threshold: 1, recovery: .seconds(1)), registry: registry),
             // Fetched when a caller shows a token: not here.
             keySets: RemoteKeySets(outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs),
@@ -51,6 +54,7 @@ enum ConnectorCheck {
         var findings = faults(snapshot.connectors) + issues(snapshot)
         if connects { findings += await probes(snapshot.connectors) }
         await outbound.shutDown()
+        await caches.shutDown()
         return findings
     }
 

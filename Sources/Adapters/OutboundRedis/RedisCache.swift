@@ -104,8 +104,7 @@ final class RedisCache: OutboundCache {
         switch failure {
         case .timedOut: .timedOut
         case .unreachable(let reason): .unreachable(reason)
-        case .denied(let reason) where reason.contains("may not be called"): .refusedAddress(reason)
-        case .denied(let reason): .unreachable(reason)
+        case .denied(let reason): .denied(reason)
         case .lost(let reason): .lost(reason)
         case .refused(let error) where failure.isPassing: .unreachable(error.message)
         case .refused(let error): .refused(error.message)

@@ -31,7 +31,7 @@ package final class RedisCaches: CacheOpening {
         if !allowsPrivateAddresses { options.mayConnect = { AddressRule.isPublic($0) } }
         let address: RedisURL
         do throws(RedisURL.Malformed) { address = try RedisURL(url) } catch {
-            throw .refusedAddress("the URL cannot be used: \(error.reason)")
+            throw .denied("the URL cannot be used: \(error.reason)")
         }
         do throws(RedisFailure) {
             let cache = RedisCache(try RedisClient(address, group: group, options: options))
@@ -41,7 +41,7 @@ package final class RedisCaches: CacheOpening {
             }
             return cache
         } catch {
-            throw .refusedAddress(error.sentence)
+            throw .denied(error.sentence)
         }
     }
 

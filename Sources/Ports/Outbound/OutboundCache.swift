@@ -8,13 +8,14 @@ package enum CacheFailure: Error, Sendable, Equatable {
     case timedOut
     /// The cache refused it: its reason, for whoever asked. The same again would be refused again.
     case refused(String)
-    /// It leads where this connector may not go, or the URL is none.
-    case refusedAddress(String)
+    /// It cannot be used as it is set up: the URL is none, leads where this connector may not go, or has the wrong user or
+    /// password. Nothing was done.
+    case denied(String)
 
     /// For people: without a full stop.
     package var reason: String {
         switch self {
-        case .unreachable(let reason), .lost(let reason), .refused(let reason), .refusedAddress(let reason): reason
+        case .unreachable(let reason), .lost(let reason), .refused(let reason), .denied(let reason): reason
         case .timedOut: "there was no answer in time"
         }
     }
@@ -23,7 +24,7 @@ package enum CacheFailure: Error, Sendable, Equatable {
     package var isPassing: Bool {
         switch self {
         case .unreachable, .lost, .timedOut: true
-        case .refused, .refusedAddress: false
+        case .refused, .denied: false
         }
     }
 
@@ -31,7 +32,7 @@ package enum CacheFailure: Error, Sendable, Equatable {
     package var mayBeDone: Bool {
         switch self {
         case .lost, .timedOut: true
-        case .unreachable, .refused, .refusedAddress: false
+        case .unreachable, .refused, .denied: false
         }
     }
 }
@@ -57,6 +58,6 @@ package protocol CacheOpening: Sendable {
     var schemes: [String] { get }
     /// - Parameter allowsPrivateAddresses: whether it may lead to addresses that not everybody can reach, whoever names
     ///   them; see ``AddressRule``.
-    /// - Throws: `refusedAddress` where the URL is none. It quotes nothing of the URL.
+    /// - Throws: `denied` where the URL is none. It quotes nothing of the URL.
     func open(url: String, allowsPrivateAddresses: Bool) throws(CacheFailure) -> any OutboundCache
 }

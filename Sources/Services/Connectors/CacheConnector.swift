@@ -111,7 +111,7 @@ final class CacheConnector: Sendable {
     private func failure(_ failure: CacheFailure) -> TaskFailure {
         switch failure {
         case .refused: TaskFailure("FUNCTION_ERROR", "`\(name)` refused it: \(failure.reason)")
-        case .refusedAddress: TaskFailure("FUNCTION_ERROR", "`\(name)` may not be called: \(failure.reason)")
+        case .denied: TaskFailure("FUNCTION_ERROR", "`\(name)` cannot be used: \(failure.reason)")
         case .unreachable, .lost: TaskFailure("IO_ERROR", "`\(name)` cannot be reached: \(failure.reason)")
         case .timedOut: TaskFailure("TIMEOUT_ERROR_CALL", "`\(name)` did not answer in time.")
         }

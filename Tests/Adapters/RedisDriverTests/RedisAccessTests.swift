@@ -99,7 +99,7 @@ extension RedisFailure {
     }
 
     @Test func `large values go both ways, and one that is too large costs its connection only`() async throws {
-        let server = try RealRedis()
+        let server = try await RealRedis.aside { try RealRedis() }
         let client = try RedisClientTests.client(server.url) { $0.mostReplyBytes = 24 << 20 }
         let value = [UInt8](unsafeUninitializedCapacity: 20 << 20) { buffer, count in
             for place in 0..<(20 << 20) { buffer[place] = UInt8(truncatingIfNeeded: place &* 31) }

@@ -92,7 +92,7 @@ import Testing
     func `a paused server costs nobody more than his deadline, and no late answer goes astray`(
         seed: UInt64
     ) async throws {
-        let server = try RealRedis()
+        let server = try await RealRedis.aside { try RealRedis() }
         let client = try RedisClientTests.client(server.url)
         let tally = Tally()
 
@@ -101,7 +101,7 @@ import Testing
                 group.addTask {
                     var random = SeededRandom(seed: seed * 100 + UInt64(task))
                     var turn = 0
-                    while !tally.isOver.load(ordering: .relaxed) {
+                    while !tally.isOver.load(ordering: .relaxed), !Task.isCancelled {
                         turn += 1
                         let limit = Duration.milliseconds(.random(in: 5...120, using: &random))
                         await tally.ask(client, "\(task)/\(turn)", within: limit)
@@ -129,7 +129,7 @@ import Testing
     }
 
     @Test func `a server that stays paused is left, and found again when it wakes`() async throws {
-        let server = try RealRedis()
+        let server = try await RealRedis.aside { try RealRedis() }
         let client = try RedisClientTests.client(server.url) { $0.openTimeout = .seconds(1) }
         _ = try await client.send(RedisCommand("SET", key: "k", "v"), within: Self.long)
         let opened = client.figures.opened
@@ -155,7 +155,7 @@ import Testing
     }
 
     @Test func `a server that restarts is found again by itself`() async throws {
-        let server = try RealRedis()
+        let server = try await RealRedis.aside { try RealRedis() }
         let client = try RedisClientTests.client(server.url)
         _ = try await client.send(RedisCommand("PING"), within: Self.long)
 
@@ -163,7 +163,7 @@ import Testing
         await #expect(throws: RedisFailure.self) {
             try await client.send(RedisCommand("PING"), within: .milliseconds(50))
         }
-        try server.start()
+        try await RealRedis.aside { try server.start() }
 
         // Who has time waits for the next attempt.
         #expect(try await client.send(RedisCommand("PING"), within: Self.long) == .status("PONG"))
@@ -171,7 +171,7 @@ import Testing
     }
 
     @Test func `a server that is gone fills no memory`() async throws {
-        let server = try RealRedis()
+        let server = try await RealRedis.aside { try RealRedis() }
         server.stop()
         let client = try RedisClientTests.client(server.url) {
             $0.mostWaiting = 50
@@ -219,7 +219,7 @@ import Testing
         let deadline = ContinuousClock.now + limit
         while await !holds() {
             try #require(ContinuousClock.now < deadline, "\(what): not in \(limit)")
-            await Task.yield()
+            try await Task.sleep(for: .milliseconds(5))
         }
     }
 }

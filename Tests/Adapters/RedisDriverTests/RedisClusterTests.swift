@@ -10,7 +10,7 @@ import Testing
     private static let long = Duration.seconds(20)
 
     @Test func `keys go to their nodes, also while slots move`() async throws {
-        let cluster = try RealRedisCluster()
+        let cluster = try await RealRedis.aside { try RealRedisCluster() }
         let client = try RedisClientTests.client("redis+cluster://127.0.0.1:\(cluster.nodes[0].port)")
         for number in 0..<300 {
             let reply = try await client.send(RedisCommand("SET", key: "k\(number)", "\(number)"), within: Self.long)
@@ -47,7 +47,7 @@ import Testing
 
     @Test(arguments: 0..<3 as Range<UInt64>)
     func `keys fall into the slots that the server says`(seed: UInt64) async throws {
-        let client = try RedisClientTests.client(RealRedisCluster.shared().url)
+        let client = try RedisClientTests.client(await RealRedis.aside { try RealRedisCluster.shared().url })
         var random = SeededRandom(seed: seed)
         let letters = Array("ab{}é".utf8)
         for _ in 0..<100 {
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func `scripts run where their key is, and not on keys of several slots`() async throws {
-        let client = try RedisClientTests.client(RealRedisCluster.shared().url)
+        let client = try RedisClientTests.client(await RealRedis.aside { try RealRedisCluster.shared().url })
         let script = RedisScript("return redis.call('INCRBY', KEYS[1], ARGV[1])")
         let run = UUID().uuidString
         for number in 0..<30 {
@@ -82,7 +82,7 @@ import Testing
     }
 
     @Test func `when a node is killed its replica takes its slots, and the others never notice`() async throws {
-        let cluster = try RealRedisCluster()
+        let cluster = try await RealRedis.aside { try RealRedisCluster() }
         let client = try RedisClientTests.client(cluster.url) { $0.openTimeout = .seconds(1) }
         let keys = (0..<3).map { place in
             (0...).lazy.map { "k\($0)" }.first { RealRedisCluster.ranges[place].contains(KeySlot.of($0)) } ?? ""

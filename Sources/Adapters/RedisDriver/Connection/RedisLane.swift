@@ -58,13 +58,12 @@ final class RedisLane {
         self.events = events
     }
 
-    private static func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds.magnitude }
+    private static func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds }
 
     // MARK: Asking
 
-    /// - Parameter asking: an importing node of a cluster is told that it may answer (`ASKING`).
-    func send(_ call: RedisCall, asking: Bool = false) {
-        if case .open(let connection) = state { return write(call, asking: asking, to: connection) }
+    func send(_ call: RedisCall) {
+        if case .open(let connection) = state { return write(call, to: connection) }
         if case .ended = state { return call.completion(.failure(.stopped)) }
         let now = Self.now()
         if let lastFailure, call.deadline < now + Self.patience || !lastFailure.isPassing {
@@ -79,11 +78,11 @@ final class RedisLane {
         if case .idle = state { open() }
     }
 
-    private func write(_ call: RedisCall, asking: Bool, to connection: RedisConnection) {
+    private func write(_ call: RedisCall, to connection: RedisConnection) {
         guard hasRoom(sent, for: call) else { return giveUp(call, .busy) }
-        if asking {
+        if call.asks {
             connection.write(RedisCommand("ASKING"))
-            sent.append(nil, deadline: .max, bytes: 16)
+            sent.append(nil, deadline: call.deadline, bytes: 16)
         }
         connection.write(call.command, asText: call.sendsText)
         sent.append(call, deadline: call.deadline, bytes: call.bytes)
@@ -139,7 +138,7 @@ final class RedisLane {
         for call in waiting.expire(at: now, keepingPlaces: false) { giveUp(call, lastFailure ?? .timedOut) }
         for call in sent.expire(at: now, keepingPlaces: true) { giveUp(call, .timedOut) }
         var next = min(sent.nextDeadline, waiting.nextDeadline)
-        if let givenUp = sent.firstGivenUp, givenUp < .max {
+        if let givenUp = sent.firstGivenUp {
             if now >= givenUp + Self.grace { return lose("the server stopped answering") }
             next = min(next, givenUp + Self.grace)
         }
@@ -177,7 +176,7 @@ final class RedisLane {
                 self?.lost($0)
             }
             while !waiting.isEmpty {
-                if let call = waiting.take() { write(call, asking: false, to: connection) }
+                if let call = waiting.take() { write(call, to: connection) }
             }
         case .failure(let failure):
             failures += 1

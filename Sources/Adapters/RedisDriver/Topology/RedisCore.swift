@@ -95,6 +95,12 @@ final class RedisCore: Sendable {
         for door in doors { door.loop.execute { door.client.value.adopt(route) } }
     }
 
+    /// Nobody who was asked says where to go: those who wait for it may hear why.
+    func despair(_ failure: RedisFailure) {
+        guard !hasEnded else { return }
+        for door in doors { door.loop.execute { door.client.value.despair(failure) } }
+    }
+
     var hasEnded: Bool { isEnded.load(ordering: .relaxed) }
 
     /// The first loop, for what there is one of.

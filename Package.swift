@@ -158,6 +158,10 @@ let package = Package(
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], path: "Sources/Adapters/RedisDriver", swiftSettings: swift),
+        .target(
+            name: "OutboundRedis",
+            dependencies: ["Outbound", "RedisDriver", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Sources/Adapters/OutboundRedis", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -186,8 +190,12 @@ let package = Package(
                 "StorageSQLite",
                 "Outbound",
                 "OutboundHTTPClient",
+<<<<<<< HEAD
                 "OutboundPostgres", "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules",
                 "SpanExport",
+=======
+                "OutboundRedis", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
+>>>>>>> d545857196922cfec7802e8445212b72d372dae3
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",
@@ -226,6 +234,12 @@ let package = Package(
             path: "Benchmarks/PostgresBenchmark"),
         .executableTarget(
             name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
+        .executableTarget(
+            name: "RedisBenchmark",
+            dependencies: [
+                "RedisDriver", "Vocabulary", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Benchmarks/RedisBenchmark"),
         .target(
             name: "TokenForging",
             dependencies: [

@@ -56,8 +56,8 @@ package final class RedisClient: Sendable {
 
     deinit {
         watch?.cancel()
+        guard core.end() else { return }
         subscriptions.end()
-        core.end()
     }
 
     /// Sends a command. Called from anywhere; on one of the group's loops it is sent without a hop.

@@ -35,6 +35,7 @@ final class RedisSubscriptions: Sendable {
 
     func subscribe(_ channel: String) -> AsyncStream<RedisEvent> {
         let id = nextID.add(1, ordering: .relaxed).newValue
+        guard !core.hasEnded else { return AsyncStream { $0.finish() } }
         let (stream, continuation) = AsyncStream.makeStream(
             of: RedisEvent.self, bufferingPolicy: .bufferingNewest(1024))
         continuation.onTermination = { [core, listener] _ in
@@ -44,7 +45,7 @@ final class RedisSubscriptions: Sendable {
         return stream
     }
 
-    func end() { core.onMain { [listener] _ in listener.value.end() } }
+    func end() { core.mainLoop.execute { [listener] in listener.value.end() } }
 
     func shutDown() async {
         try? await core.mainLoop.submit { [listener] in listener.value.end() }.get()  // a loop that ended has none
@@ -143,8 +144,11 @@ final class RedisListener {
         }
         state = .open(connection, address)
         heard = true
-        connection.received = { [weak self] in self?.received($0) }
-        connection.ended = { [weak self] _ in self?.lost() }
+        connection.watch { [weak self] in
+            self?.received($0)
+        } ended: { [weak self] _ in
+            self?.lost()
+        }
         var command = RedisCommand("SUBSCRIBE")
         for channel in readers.keys { command.append(channel) }
         connection.write(command)

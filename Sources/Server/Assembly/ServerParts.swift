@@ -14,6 +14,11 @@ import MCP
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
+<<<<<<< HEAD
+=======
+import OutboundRedis
+import OutboundSQLite
+>>>>>>> d545857196922cfec7802e8445212b72d372dae3
 import Schedules
 import SpanExport
 import Storage
@@ -43,6 +48,7 @@ struct ServerParts: Sendable {
     private let accessLog: AccessLog?
     private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
+    private let caches: RedisCaches
     /// Nil where spans are not exported.
     private let exporter: SpanExporter?
 
@@ -73,6 +79,11 @@ struct ServerParts: Sendable {
         } catch {
             throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
         }
+<<<<<<< HEAD
+=======
+        caches = RedisCaches(group: loops, authorities: settings.outboundAuthorities)
+        let instance = Identifier.make().description
+>>>>>>> d545857196922cfec7802e8445212b72d372dae3
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(
@@ -100,7 +111,11 @@ struct ServerParts: Sendable {
             observe: Observers.scheduler(registry, logger))
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
+<<<<<<< HEAD
             databases: DatabaseKinds.all(storageURL: settings.storageURL),
+=======
+            databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))), caches: caches,
+>>>>>>> d545857196922cfec7802e8445212b72d372dae3
             breaker: .init(
                 isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
                 recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)
@@ -299,6 +314,7 @@ struct ServerParts: Sendable {
         }
         await membership.leave()
         await outbound.shutDown()
+        await caches.shutDown()
         await listener.shutDown()
     }
 }

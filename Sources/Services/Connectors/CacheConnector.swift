@@ -1,156 +1,164 @@
 import JSONTree
-import Synchronization
+import Outbound
 import Vocabulary
 import Workflows
 
-/// A `cache` connector in this process: values under keys, each for a while, bounded by number and bytes.
+/// A `cache` connector in use: in this process, or somewhere else behind the same guards as other calls out.
 final class CacheConnector: Sendable {
-    private struct Entry {
-        var value: [UInt8]
-        /// ``Stopwatch`` nanoseconds; nil for never.
-        var expires: UInt64?
-        var serial: UInt64
-    }
-
-    private struct State {
-        var entries: [String: Entry] = [:]
-        var bytes = 0
-        var serial: UInt64 = 0
-        var order: [(key: String, serial: UInt64)] = []
-        var firstLive = 0
+    enum Backend: Sendable {
+        case memory(MemoryCache)
+        case outbound(any OutboundCache)
     }
 
     let name: String
     let contentHash: String
+    let breakers: BreakerBoard
     private let config: CacheConnectorConfig
-    private let state = Mutex(State())
+    private let backend: Backend
+    private let meters: ConnectorMeters
 
-    private static let mostEntries = 100_000
-    private static let mostBytes = 64 << 20
-
-    init(name: String, contentHash: String, config: CacheConnectorConfig) {
+    init(
+        name: String, contentHash: String, config: CacheConnectorConfig, backend: Backend, breakers: BreakerBoard,
+        meters: ConnectorMeters
+    ) {
         self.name = name
         self.contentHash = contentHash
         self.config = config
+        self.backend = backend
+        self.breakers = breakers
+        self.meters = meters
     }
 
-    func call(_ operation: CacheCall.Operation, at now: UInt64) throws(TaskFailure) -> [UInt8] {
-        let writes = if case .read = operation { false } else { true }
+    func call(_ call: CacheCall) async throws(TaskFailure) -> [UInt8] {
+        let writes = if case .read = call.operation { false } else { true }
         guard writes ? config.allowsWrite : config.allowsRead else {
             throw TaskFailure(
                 "FUNCTION_ERROR", "The connector `\(name)` does not allow \(writes ? "writing" : "reading").")
         }
+        let operation = call.operation.withDefault(seconds: config.defaultSeconds)
+        switch backend {
+        case .memory(let cache): return try cache.call(operation, at: Stopwatch.nanoseconds())
+        case .outbound(let cache): return try await send(call, operation, to: cache)
+        }
+    }
+
+    /// All attempts share one deadline, and never go past the run's own.
+    private func send(
+        _ call: CacheCall, _ operation: CacheCall.Operation, to cache: any OutboundCache
+    ) async throws(TaskFailure) -> [UInt8] {
+        let began = Stopwatch.nanoseconds()
+        let end = min(
+            began + UInt64(config.timeout.wholeMicroseconds) * 1000, call.deadline == 0 ? .max : call.deadline)
+        var attempts = 0
+        while true {
+            attempts += 1
+            let now = Stopwatch.nanoseconds()
+            guard breakers.permits(call.channel, at: now) else {
+                meters.rejected.increment()
+                throw TaskFailure("circuit_open", "The circuit of `\(name)` is open.", problem: .circuitOpen)
+            }
+            defer { meters.duration.observe(seconds: Double(Stopwatch.nanoseconds() - now) / 1e9) }
+            let limit = Duration.nanoseconds(end > now ? Int64(end - now) : 0)
+            do throws(CacheFailure) {
+                let answer = try await Self.ask(cache, operation, within: limit)
+                breakers.succeeded(call.channel)
+                meters.ok.increment()
+                note(call, operation, attempts, since: now, nil)
+                return answer
+            } catch {
+                meters.failed.increment()
+                judge(error, call.channel)
+                let failure = failure(error)
+                note(call, operation, attempts, since: now, failure)
+                let left = Stopwatch.nanoseconds()
+                // What was not done may be done again, whatever it is.
+                let decision = config.retry.decide(
+                    method: operation.isIdempotent || !error.mayBeDone ? "PUT" : "POST", attempts: attempts,
+                    isPassing: error.isPassing, retryAfter: nil,
+                    remaining: .nanoseconds(end > left ? Int64(end - left) : 0), draw: .random(in: 0..<1))
+                guard case .again(let pause) = decision else { throw failure }
+                do { try await Task.sleep(for: pause) } catch {
+                    throw TaskFailure("TIMEOUT_ERROR", "The call to `\(name)` was given up.")
+                }
+            }
+        }
+    }
+
+    private static func ask(
+        _ cache: any OutboundCache, _ operation: CacheCall.Operation, within limit: Duration
+    ) async throws(CacheFailure) -> [UInt8] {
         switch operation {
-        case .read(let keys): return read(keys, now)
+        case .read(let keys):
+            let values = try await cache.read(keys, within: limit)
+            var text = JSONByteBuffer()
+            text.append("[")
+            for (place, value) in values.enumerated() {
+                if place > 0 { text.append(",") }
+                if let value { CacheText.append(value, to: &text) } else { text.append("null") }
+            }
+            text.append("]")
+            return text.bytes
         case .write(let key, let value, let seconds):
-            state.withLock { put(key, value, expires(seconds, now), in: &$0) }
+            try await cache.write(key, CacheText.stored(value), seconds: seconds, within: limit)
             return Array("true".utf8)
         case .delete(let keys):
-            let count = state.withLock { state in
-                keys.count { key in Self.live(key, now, in: &state) != nil && Self.drop(key, from: &state) }
-            }
-            return Array("{\"deleted\":\(count)}".utf8)
-        case .increment(let key, let step, let seconds): return try increment(key, step, seconds, now)
+            return Array("{\"deleted\":\(try await cache.delete(keys, within: limit))}".utf8)
+        case .increment(let key, let step, let seconds):
+            return Array("\(try await cache.increment(key, by: step, seconds: seconds, within: limit))".utf8)
         }
     }
 
-    private func expires(_ seconds: Int?, _ now: UInt64) -> UInt64? {
-        (seconds ?? config.defaultSeconds).map { now + UInt64($0) * 1_000_000_000 }
+    private func failure(_ failure: CacheFailure) -> TaskFailure {
+        switch failure {
+        case .refused: TaskFailure("FUNCTION_ERROR", "`\(name)` refused it: \(failure.reason)")
+        case .denied: TaskFailure("FUNCTION_ERROR", "`\(name)` cannot be used: \(failure.reason)")
+        case .unreachable, .lost: TaskFailure("IO_ERROR", "`\(name)` cannot be reached: \(failure.reason)")
+        case .timedOut: TaskFailure("TIMEOUT_ERROR_CALL", "`\(name)` did not answer in time.")
+        }
     }
 
-    private func read(_ keys: [String], _ now: UInt64) -> [UInt8] {
-        let values = state.withLock { state in keys.map { Self.live($0, now, in: &state)?.value } }
-        var text = JSONByteBuffer()
-        text.append("[")
-        for (place, value) in values.enumerated() {
-            if place > 0 { text.append(",") }
-            if let value { text.append(value) } else { text.append("null") }
+    /// Only what may pass counts for the breaker: a refusal of this call says nothing about the next.
+    private func judge(_ failure: CacheFailure, _ channel: String) {
+        if !failure.isPassing {
+            breakers.abandoned(channel)
+        } else if breakers.failed(channel, at: Stopwatch.nanoseconds()) {
+            meters.trips.increment()
         }
-        text.append("]")
-        return text.bytes
     }
 
-    private func increment(
-        _ key: String, _ step: Int64, _ seconds: Int?, _ now: UInt64
-    ) throws(TaskFailure) -> [UInt8] {
-        let result: Int64? = state.withLock { state in
-            let known = Self.live(key, now, in: &state)
-            let text = known.map { String(decoding: $0.value, as: UTF8.self) } ?? "0"
-            guard let number = Int64(text) else { return nil }
-            let (sum, overflows) = number.addingReportingOverflow(step)
-            guard !overflows else { return nil }
-            // The time runs from when the number was made.
-            put(key, Array("\(sum)".utf8), known.map(\.expires) ?? expires(seconds, now), in: &state)
-            return sum
-        }
-        guard let result else {
-            throw TaskFailure("FUNCTION_ERROR", "Under this key is no whole number, or it is too large.")
-        }
-        return Array("\(result)".utf8)
+    private func note(
+        _ call: CacheCall, _ operation: CacheCall.Operation, _ attempts: Int, since start: UInt64,
+        _ failure: TaskFailure?
+    ) {
+        guard let place = call.spans else { return }
+        CallSpans.cache(operation, connector: name, in: place, start: start, resends: attempts - 1, failure: failure)
     }
 
-    private static func live(_ key: String, _ now: UInt64, in state: inout State) -> Entry? {
-        guard let entry = state.entries[key] else { return nil }
-        guard entry.expires.map({ $0 > now }) ?? true else {
-            _ = drop(key, from: &state)
+    /// One read of a key that need not be there.
+    ///
+    /// - Returns: why it cannot be asked, or nil; whoever refuses that key answers.
+    func probe() async -> String? {
+        guard case .outbound(let cache) = backend else { return nil }
+        do throws(CacheFailure) {
+            _ = try await cache.read(["weir:probe"], within: .seconds(5))
             return nil
-        }
-        return entry
-    }
-
-    private static func drop(_ key: String, from state: inout State) -> Bool {
-        guard let gone = state.entries.removeValue(forKey: key) else { return false }
-        state.bytes -= gone.value.count + key.utf8.count
-        return true
-    }
-
-    private func put(_ key: String, _ value: [UInt8], _ expires: UInt64?, in state: inout State) {
-        _ = Self.drop(key, from: &state)
-        guard value.count + key.utf8.count <= Self.mostBytes / 16 else { return }  // larger than is good for the others
-        state.serial += 1
-        state.entries[key] = Entry(value: value, expires: expires, serial: state.serial)
-        state.bytes += value.count + key.utf8.count
-        state.order.append((key, state.serial))
-        while state.entries.count > Self.mostEntries || state.bytes > Self.mostBytes,
-            state.firstLive < state.order.count
-        {
-            let (oldest, serial) = state.order[state.firstLive]
-            state.firstLive += 1
-            if state.entries[oldest]?.serial == serial { _ = Self.drop(oldest, from: &state) }
-        }
-        if state.order.count > 1024 + 4 * state.entries.count {
-            state.order = state.entries.map { ($0.key, $0.value.serial) }.sorted { $0.serial < $1.serial }
-            state.firstLive = 0
+        } catch {
+            if case .refused = error { return nil }
+            return failure(error).message
         }
     }
 }
 
-/// A `cache` connector's settings.
-package struct CacheConnectorConfig: Sendable {
-    var defaultSeconds: Int?
-    var allowsRead: Bool
-    var allowsWrite: Bool
+extension CacheCall.Operation {
+    /// Whether doing it twice is as good as once.
+    var isIdempotent: Bool { if case .increment = self { false } else { true } }
 
-    static func read(_ reader: inout InputReader) -> CacheConnectorConfig? {
-        reader.checkNames([
-            "type", "backend", "url", "default_ttl_secs", "operations", "allow_private_urls", "max_connections",
-        ])
-        switch reader.string("backend") {
-        case "memory": break
-        case "redis":
-            reader.report(.init(reader.at("backend"), .invalid, "This release has no `redis` cache yet; use memory."))
-        default:
-            reader.report(
-                .init(
-                    reader.at("backend"), reader.field("backend") == nil ? .required : .invalid,
-                    "This is no kind of cache.", expected: "memory"))
+    /// What is written without a time of its own has the connector's.
+    func withDefault(seconds known: Int?) -> CacheCall.Operation {
+        switch self {
+        case .read, .delete: self
+        case .write(let key, let value, let seconds): .write(key, value, seconds: seconds ?? known)
+        case .increment(let key, let step, let seconds): .increment(key, by: step, seconds: seconds ?? known)
         }
-        let seconds = reader.integer("default_ttl_secs", in: 1...31_536_000)
-        var operations = InputReader(reader.field("operations") ?? .null, at: reader.at("operations"))
-        operations.checkNames(["read", "write"])
-        let allowed = (operations.flag("read") ?? true, operations.flag("write") ?? true)
-        reader.absorb(operations)
-        return reader.details.isEmpty
-            ? CacheConnectorConfig(defaultSeconds: seconds, allowsRead: allowed.0, allowsWrite: allowed.1) : nil
     }
 }

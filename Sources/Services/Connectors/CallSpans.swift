@@ -68,4 +68,30 @@ enum CallSpans {
                 operation, .client, id: Span.makeID(), parent: place.parent, start: start,
                 end: Stopwatch.nanoseconds(), attributes: attributes, failure: failure?.message))
     }
+
+    /// Keys may say who somebody is: they are left out.
+    static func cache(
+        _ operation: CacheCall.Operation, connector: String, in place: SpanPlace, start: UInt64, resends: Int,
+        failure: TaskFailure?
+    ) {
+        let name =
+            switch operation {
+            case .read: "GET"
+            case .write: "SET"
+            case .delete: "DEL"
+            case .increment: "INCRBY"
+            }
+        var attributes: [Span.Attribute] = [
+            .init("db.system.name", "redis"), .init("db.operation.name", name), .init("weir.connector", connector),
+        ]
+        if case .read(let keys) = operation, keys.count > 1 {
+            attributes.append(.init("db.operation.batch.size", keys.count))
+        }
+        if resends > 0 { attributes.append(.init("weir.resend_count", resends)) }
+        if let failure { attributes.append(.init("error.type", failure.code)) }
+        place.log.add(
+            Span(
+                name, .client, id: Span.makeID(), parent: place.parent, start: start, end: Stopwatch.nanoseconds(),
+                attributes: attributes, failure: failure?.message))
+    }
 }

@@ -15,8 +15,9 @@ package struct ConnectorDefinition: Sendable {
 
     package static let kinds = ["http", "db", "cache"]
 
+    /// - Parameter isOpened: whether references were followed already: then where it leads is judged by who opens it.
     /// - Returns: the connector where all is well, and everything that is wrong with it.
-    package static func parse(_ body: JSONValue) -> (ConnectorDefinition?, [Problem.Detail]) {
+    package static func parse(_ body: JSONValue, isOpened: Bool = false) -> (ConnectorDefinition?, [Problem.Detail]) {
         var reader = InputReader(body, at: "")
         guard body.isObject else {
             reader.report(.init("body", .typeMismatch, "A connector must be an object.", expected: "object"))
@@ -35,12 +36,12 @@ package struct ConnectorDefinition: Sendable {
         if let tags = reader.field("tags"), !tags.isArray || (0..<tags.count).contains(where: { !tags[$0].isString }) {
             reader.report(.init("tags", .typeMismatch, "Tags must be an array of strings.", expected: "array"))
         }
-        let settings = settings(&reader)
+        let settings = settings(&reader, isOpened)
         guard reader.details.isEmpty, let settings else { return (nil, reader.details) }
         return (ConnectorDefinition(name: name, settings: settings), [])
     }
 
-    private static func settings(_ reader: inout InputReader) -> Settings? {
+    private static func settings(_ reader: inout InputReader, _ isOpened: Bool) -> Settings? {
         guard let kind = reader.string("connector_type"), kinds.contains(kind) else {
             let got = reader.field("connector_type")?.stringValue
             reader.report(
@@ -64,7 +65,7 @@ package struct ConnectorDefinition: Sendable {
         }
         switch kind {
         case "db": return DatabaseConnectorConfig.read(&inner).map { .database($0) }
-        case "cache": return CacheConnectorConfig.read(&inner).map { .cache($0) }
+        case "cache": return CacheConnectorConfig.read(&inner, isOpened: isOpened).map { .cache($0) }
         default: return HTTPConnectorConfig.read(&inner).map { .http($0) }
         }
     }

@@ -31,16 +31,18 @@ package struct ConnectorSecrets: Sendable {
         ["backend"], ["driver"], ["jwt_keys", "algorithm"], ["jwt_keys", "kid"], ["jwt_keys", "key_encoding"],
     ]
 
-    private static func isReadable(_ path: [String]) -> Bool {
-        readable.contains(path.filter { !$0.allSatisfy(\.isNumber) })
+    /// - Parameter text: what is written there. The URL of anything but HTTP says how to get in.
+    private static func isReadable(_ path: [String], _ text: String) -> Bool {
+        if path == ["url"], text.contains("://"), !text.hasPrefix("http") { return false }
+        return readable.contains(path.filter { !$0.allSatisfy(\.isNumber) })
     }
 
     /// For reading: secrets as `******`, a password inside a URL too.
     package static func masked(_ config: JSONValue, in arena: JSONArena) -> JSONValue {
         transform(config, [], in: arena) { path, text in
             if SecretForm.isReference(text) { return text }
-            if path == ["url"] || path == ["auth", "token_url"] { return withoutPassword(text) }
-            return isReadable(path) ? text : mask
+            guard isReadable(path, text), !SecretBox.isSealed(text) else { return mask }
+            return path == ["url"] || path == ["auth", "token_url"] ? withoutPassword(text) : text
         }
     }
 
@@ -53,7 +55,9 @@ package struct ConnectorSecrets: Sendable {
     ) throws(Problem) -> JSONValue {
         var missing: [String] = []
         let result = Self.transform(config, [], in: arena) { path, text in
-            guard !SecretForm.isReference(text), !Self.isReadable(path), !SecretBox.isSealed(text) else { return text }
+            guard !SecretForm.isReference(text), !Self.isReadable(path, text) || path == ["url"] && text == Self.mask,
+                !SecretBox.isSealed(text)
+            else { return text }
             var place = stored
             for name in path {
                 place = place.flatMap { value in
@@ -135,7 +139,7 @@ package struct ConnectorSecrets: Sendable {
         guard let opened = try? opened(config, in: arena) else { return [] }  // told where the connector is loaded
         var found: [String] = []
         _ = Self.transform(opened, [], in: arena) { path, text in
-            if !Self.isReadable(path) { found.append(text) }
+            if !Self.isReadable(path, text) { found.append(text) }
             return text
         }
         let auth = opened.member("auth")

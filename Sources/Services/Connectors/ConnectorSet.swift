@@ -24,7 +24,7 @@ package final class ConnectorSet: Sendable {
             switch self {
             case .http(let each): each.breakers
             case .database(let each): each.breakers
-            case .cache: nil
+            case .cache(let each): each.breakers
             }
         }
 
@@ -56,17 +56,20 @@ package final class ConnectorSet: Sendable {
         let secrets: ConnectorSecrets
         let outbound: any OutboundHTTP
         let databases: any DatabaseOpening
+        let caches: (any CacheOpening)?
         let breaker: BreakerBoard.Settings
         let registry: MetricRegistry
 
+        /// - Parameter caches: nil where nothing goes out: then every cache is in this process.
         package init(
             secrets: ConnectorSecrets, outbound: any OutboundHTTP, databases: any DatabaseOpening,
-            breaker: BreakerBoard.Settings,
+            caches: (any CacheOpening)? = nil, breaker: BreakerBoard.Settings,
             registry: MetricRegistry
         ) {
             self.secrets = secrets
             self.outbound = outbound
             self.databases = databases
+            self.caches = caches
             self.breaker = breaker
             self.registry = registry
         }
@@ -103,7 +106,7 @@ package final class ConnectorSet: Sendable {
             }
             let arena = JSONArena()
             let body = try secrets.opened(stored.value, in: arena)
-            let (definition, details) = ConnectorDefinition.parse(body)
+            let (definition, details) = ConnectorDefinition.parse(body, isOpened: true)
             if case .http(let config) = definition?.settings, SecretForm.isReference(config.url) {
                 throw ConnectorFault(stage: "endpoint", message: "config.url: what it refers to is a reference again.")
             }
@@ -143,7 +146,23 @@ package final class ConnectorSet: Sendable {
                 )
             case .cache(let config):
                 if let known, case .cache = known { return (name, known) }
-                return (name, .cache(CacheConnector(name: name, contentHash: hash, config: config)))
+                let backend = try cache(config)
+                return (
+                    name,
+                    .cache(
+                        CacheConnector(
+                            name: name, contentHash: hash, config: config, backend: backend, breakers: breakers,
+                            meters: meters))
+                )
+            }
+        }
+
+        private func cache(_ config: CacheConnectorConfig) throws(ConnectorFault) -> CacheConnector.Backend {
+            guard case .redis(let url) = config.backend, let caches else { return .memory(MemoryCache()) }
+            do throws(CacheFailure) {
+                return .outbound(try caches.open(url: url, allowsPrivateAddresses: config.allowsPrivateAddresses))
+            } catch {
+                throw ConnectorFault(stage: "endpoint", message: "config.url: \(error.reason).")
             }
         }
 
@@ -177,7 +196,7 @@ package final class ConnectorSet: Sendable {
         switch connectors[name] {
         case .http(let connector): return await connector.probe()
         case .database(let connector): return await connector.probe()
-        case .cache: return nil
+        case .cache(let connector): return await connector.probe()
         case nil: return "The connector is disabled, or not loaded."
         }
     }
@@ -211,7 +230,7 @@ extension ConnectorSet: ConnectorCalling {
 
     package func callCache(_ call: CacheCall) async throws(TaskFailure) -> [UInt8] {
         guard case .cache(let connector) = connectors[call.connector] else { throw missing(call.connector, "cache") }
-        return try connector.call(call.operation, at: Stopwatch.nanoseconds())
+        return try await connector.call(call)
     }
 
     private func missing(_ name: String, _ kind: String) -> TaskFailure {

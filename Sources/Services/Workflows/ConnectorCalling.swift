@@ -91,10 +91,16 @@ package struct CacheCall: Sendable {
 
     package var connector: String
     package var operation: Operation
+    package var channel: String
+    /// ``Stopwatch`` nanoseconds when the run's time is up; 0 for never.
+    package var deadline: UInt64
+    package var spans: SpanPlace?
 
-    package init(connector: String, operation: Operation) {
+    package init(connector: String, operation: Operation, channel: String = "", deadline: UInt64 = 0) {
         self.connector = connector
         self.operation = operation
+        self.channel = channel
+        self.deadline = deadline
     }
 }
 

@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test func `a script is loaded when the server does not know it`() async throws {
-        let server = try RealRedis()
+        let server = try await RealRedis.aside { try RealRedis() }
         let client = try Self.client(server.url)
         let script = RedisScript("return {KEYS[1], ARGV[1], redis.call('INCRBY', KEYS[1], ARGV[1])}")
         func run() async throws -> RedisReply {
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func `what is published arrives, also after the server was gone`() async throws {
-        let server = try RealRedis()
+        let server = try await RealRedis.aside { try RealRedis() }
         let client = try Self.client(server.url)
         var events = client.subscribe("news").makeAsyncIterator()
 
@@ -65,7 +65,7 @@ import Testing
         _ = try await client.send(RedisCommand("PUBLISH", "news", "one"), within: .seconds(10))
         #expect(await events.next() == .message(Array("one".utf8)))
         server.stop()
-        try server.start()
+        try await RealRedis.aside { try server.start() }
         #expect(await events.next() == .subscribed)
         try server.cli("PUBLISH", "news", "two")
         #expect(await events.next() == .message(Array("two".utf8)))

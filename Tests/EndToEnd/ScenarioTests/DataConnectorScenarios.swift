@@ -161,7 +161,9 @@ import Testing
         let details = (refused.object["error"] as? [String: Any])?["details"] as? [[String: Any]]
 
         #expect(refused.status == 400 && details?.first?["code"] as? String == "TYPE_MISMATCH")
-        for config in [#"{"backend":"redis","url":"redis://x"}"#, #"{"backend":"magic"}"#, "{}"] {
+        for config in [
+            #"{"backend":"redis"}"#, #"{"backend":"redis","url":"http://x"}"#, #"{"backend":"magic"}"#, "{}",
+        ] {
             let body = #"{"name":"c","connector_type":"cache","config":\#(config)}"#
             #expect(try client.call("POST", Self.connectors, body).status == 400, "\(config)")
         }

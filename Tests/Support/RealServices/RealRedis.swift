@@ -133,6 +133,15 @@ package final class RealRedis: Sendable {
         return text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
+    /// Does what waits for a program elsewhere than on the threads that tasks share: there are as few as processors.
+    package static func aside<Value: Sendable>(
+        _ work: @escaping @Sendable () throws -> Value
+    ) async throws -> Value {
+        try await withCheckedThrowingContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(with: Result { try work() }) }
+        }
+    }
+
     /// Asks until the answer is yes.
     package static func eventually(
         _ what: String, within seconds: Double = 30, _ holds: () throws -> Bool

@@ -9,6 +9,8 @@ struct RedisCall: Sendable {
     var turns = 0
     /// The server does not know the script: its text is sent.
     var sendsText = false
+    /// An importing node of a cluster is told that it may answer (`ASKING`).
+    var asks = false
     var completion: Completion
 
     /// Bytes it takes on the wire, nearly.

@@ -6,29 +6,36 @@ final class RedisConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
-    /// Told each reply, in order.
-    var received: (RedisReply) -> Void = { _ in }
-    /// Told once why it ended: a sentence without secrets.
-    var ended: (String) -> Void = { _ in }
-
+    private var received: (RedisReply) -> Void = { _ in }
+    private var ended: (String) -> Void = { _ in }
     private var context: ChannelHandlerContext?
     private var inbound = ByteBuffer()
     private var outbound = ByteBufferAllocator().buffer(capacity: 4096)
     private var reader: ReplyReader
     private var isReading = false
     private var willFlush = false
-    private var hasEnded = false
+    /// Why it ended.
+    private var end: String?
 
     init(mostReplyBytes: Int) { reader = ReplyReader(mostBytes: mostReplyBytes) }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
+    /// - Parameters:
+    ///   - received: told each reply from now on, in order.
+    ///   - ended: told once why it ended, at once if it has: a sentence without secrets.
+    func watch(received: @escaping (RedisReply) -> Void, ended: @escaping (String) -> Void) {
+        if let end { return ended(end) }
+        self.received = received
+        self.ended = ended
+    }
+
     // MARK: Writing
 
     /// - Parameter asText: whether a script goes as its text.
     func write(_ command: RedisCommand, asText: Bool = false) {
-        guard let context, !hasEnded else { return }
+        guard let context, end == nil else { return }
         Self.write(command, asText: asText, to: &outbound)
         guard !willFlush else { return }
         willFlush = true
@@ -91,7 +98,7 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     private func take(_ buffer: inout ByteBuffer) throws(ReplyReader.Fault) {
-        while !hasEnded, let reply = try reader.next(&buffer) { received(reply) }
+        while end == nil, let reply = try reader.next(&buffer) { received(reply) }
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -114,8 +121,8 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     private func end(_ reason: String) {
-        guard !hasEnded else { return }
-        hasEnded = true
+        guard end == nil else { return }
+        end = reason
         let ended = ended
         received = { _ in }
         self.ended = { _ in }

@@ -58,16 +58,15 @@ final class RedisLane {
         self.events = events
     }
 
-    private static func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds.magnitude }
+    private static func now() -> UInt64 { NIODeadline.now().uptimeNanoseconds }
 
     // MARK: Asking
 
-    /// - Parameter asking: an importing node of a cluster is told that it may answer (`ASKING`).
-    func send(_ call: RedisCall, asking: Bool = false) {
-        if case .open(let connection) = state { return write(call, asking: asking, to: connection) }
+    func send(_ call: RedisCall) {
+        if case .open(let connection) = state { return write(call, to: connection) }
         if case .ended = state { return call.completion(.failure(.stopped)) }
         let now = Self.now()
-        if let lastFailure, call.deadline < now + Self.patience {
+        if let lastFailure, call.deadline < now + Self.patience || !lastFailure.isPassing {
             figures.failed.add(1, ordering: .relaxed)
             return call.completion(.failure(lastFailure))
         }
@@ -79,11 +78,11 @@ final class RedisLane {
         if case .idle = state { open() }
     }
 
-    private func write(_ call: RedisCall, asking: Bool, to connection: RedisConnection) {
+    private func write(_ call: RedisCall, to connection: RedisConnection) {
         guard hasRoom(sent, for: call) else { return giveUp(call, .busy) }
-        if asking {
+        if call.asks {
             connection.write(RedisCommand("ASKING"))
-            sent.append(nil, deadline: .max, bytes: 16)
+            sent.append(nil, deadline: call.deadline, bytes: 16)
         }
         connection.write(call.command, asText: call.sendsText)
         sent.append(call, deadline: call.deadline, bytes: call.bytes)
@@ -139,7 +138,7 @@ final class RedisLane {
         for call in waiting.expire(at: now, keepingPlaces: false) { giveUp(call, lastFailure ?? .timedOut) }
         for call in sent.expire(at: now, keepingPlaces: true) { giveUp(call, .timedOut) }
         var next = min(sent.nextDeadline, waiting.nextDeadline)
-        if let givenUp = sent.firstGivenUp, givenUp < .max {
+        if let givenUp = sent.firstGivenUp {
             if now >= givenUp + Self.grace { return lose("the server stopped answering") }
             next = min(next, givenUp + Self.grace)
         }
@@ -171,10 +170,13 @@ final class RedisLane {
             failures = 0
             figures.open.add(1, ordering: .relaxed)
             figures.opened.add(1, ordering: .relaxed)
-            connection.received = { [weak self] in self?.received($0) }
-            connection.ended = { [weak self] in self?.lost($0) }
+            connection.watch { [weak self] in
+                self?.received($0)
+            } ended: { [weak self] in
+                self?.lost($0)
+            }
             while !waiting.isEmpty {
-                if let call = waiting.take() { write(call, asking: false, to: connection) }
+                if let call = waiting.take() { write(call, to: connection) }
             }
         case .failure(let failure):
             failures += 1
@@ -189,8 +191,9 @@ final class RedisLane {
         let pause = opening.options.backoff.delay(afterAttempt: failures, draw: .random(in: 0..<1))
         let until = Self.now() + UInt64(max(1_000, pause.wholeMicroseconds * 1000))
         state = .resting(until: until)
-        // Who cannot wait until then is told now.
-        for call in waiting.expire(at: until, keepingPlaces: false) { giveUp(call, failure) }
+        // Who cannot wait until then is told now; everybody is, where waiting does not help.
+        let hopeless = failure.isPassing ? waiting.expire(at: until, keepingPlaces: false) : waiting.removeAll()
+        for call in hopeless { giveUp(call, failure) }
         loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(until)) {
             if case .resting(until) = self.state { self.open() }
         }

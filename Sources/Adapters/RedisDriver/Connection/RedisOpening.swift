@@ -147,12 +147,13 @@ struct RedisOpening: Sendable {
 
     private func greet(_ connection: RedisConnection, _ attempt: Attempt) {
         var steps = greeting.commands.map(\.step)[...]
-        connection.received = { reply in
+        connection.watch { reply in
             guard let step = steps.popFirst() else { return }
             if let failure = RedisGreeting.judge(reply, to: step) { return attempt.finish(.failure(failure)) }
             if steps.isEmpty { attempt.finish(.success(connection)) }
+        } ended: {
+            attempt.finish(.failure(.unreachable($0)))
         }
-        connection.ended = { attempt.finish(.failure(.unreachable($0))) }
         for (_, command) in greeting.commands { connection.write(command) }
     }
 

@@ -31,17 +31,21 @@ struct ClusterWatch: Sendable {
     /// Asks one node after the other until one has a map.
     private func pass(_ known: inout [RedisAddress], _ wake: AsyncStream<Void>.Continuation) async {
         let nodes = known.shuffled() + seeds.filter { !known.contains($0) }
+        var failure = RedisFailure.unreachable("no node of the cluster knows its slots")
         for node in nodes where !Task.isCancelled {
-            // Which node does not answer, and why, matters to nobody as long as one does.
-            guard
-                let reply = try? await core.ask(
-                    RedisCommand("CLUSTER", "SLOTS"), of: node, within: Self.patience),
-                let table = SlotTable(reply, from: node), table.served > 0
-            else { continue }
-            known = table.nodes
-            core.adopt(.slots(table))
-            return
+            do throws(RedisFailure) {
+                let reply = try await core.ask(RedisCommand("CLUSTER", "SLOTS"), of: node, within: Self.patience)
+                guard let table = SlotTable(reply, from: node), table.served > 0 else { continue }
+                known = table.nodes
+                return core.adopt(.slots(table))
+            } catch { failure = Self.told(error) }
         }
-        wake.yield()  // nobody answered
+        core.despair(failure)
+        wake.yield()
+    }
+
+    private static func told(_ failure: RedisFailure) -> RedisFailure {
+        if case .denied = failure { return failure }
+        return .unreachable("no node of the cluster says which slots it serves: \(failure.sentence)")
     }
 }

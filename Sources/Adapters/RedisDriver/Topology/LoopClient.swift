@@ -21,9 +21,17 @@ final class LoopClient {
     private var anyNode = 0
     private var isEnded = false
 
+    /// Calls that a cluster in motion refused, and that are sent again in a moment.
+    private var pausing = 0
+    /// Why no route is known.
+    private var why: RedisFailure?
+
+    /// Redirections of one call.
     private static let mostTurns = 5
-    /// Between two tries of a command that a cluster in motion refuses, and of calls without a route.
+    /// Before a command that a cluster in motion refuses is sent again; twice as long each time, up to 16 times.
     private static let pause: UInt64 = 20_000_000
+    /// Who has more time than that waits for a route; others are told at once, when there was none to be had.
+    private static let patience: UInt64 = 250_000_000
 
     init(
         on loop: any EventLoop, opening: RedisOpening, route: RedisRoute, figures: RedisCounters,
@@ -47,14 +55,14 @@ final class LoopClient {
             only = lane
             lane.send(call)
         case .slots(let table): send(call, by: table)
-        case .unknown: park(call, until: call.deadline)
+        case .unknown: park(call)
         }
     }
 
     /// To one server, whatever the route says.
-    func send(_ call: RedisCall, to address: RedisAddress, asking: Bool = false) {
+    func send(_ call: RedisCall, to address: RedisAddress) {
         guard !isEnded else { return call.completion(.failure(.stopped)) }
-        lane(to: address).send(call, asking: asking)
+        lane(to: address).send(call)
     }
 
     private func send(_ call: RedisCall, by table: SlotTable) {
@@ -70,7 +78,7 @@ final class LoopClient {
             }
             node = owner
         } else {
-            guard !table.nodes.isEmpty else { return park(call, until: call.deadline) }
+            guard !table.nodes.isEmpty else { return park(call) }
             anyNode += 1
             node = anyNode % table.nodes.count
         }
@@ -94,8 +102,9 @@ final class LoopClient {
     // MARK: Refusals
 
     private func refused(_ call: RedisCall, _ error: RedisError, by address: RedisAddress) {
-        guard call.turns < Self.mostTurns, !isEnded else { return fail(call, error) }
+        guard !isEnded else { return fail(call, error) }
         var call = call
+        call.asks = false
         switch error.code {
         case "NOSCRIPT" where call.command.script != nil && !call.sendsText:
             call.turns += 1
@@ -103,7 +112,7 @@ final class LoopClient {
             send(call, to: address)
         case "MOVED", "ASK":
             guard case .slots = route, let redirection = Redirection(error, from: address),
-                lanes.count < SlotTable.mostNodes
+                lanes.count < SlotTable.mostNodes, call.turns < Self.mostTurns
             else { return fail(call, error) }
             call.turns += 1
             figures.redirected.add(1, ordering: .relaxed)
@@ -111,36 +120,41 @@ final class LoopClient {
                 adopt(redirection)
                 doubt()
             }
-            send(call, to: redirection.address, asking: redirection.isAsking)
+            call.asks = redirection.isAsking
+            send(call, to: redirection.address)
         case "TRYAGAIN", "CLUSTERDOWN":
             guard case .slots = route else { return fail(call, error) }
             if error.code == "CLUSTERDOWN" { doubt() }
             again(call, else: error)
         case "READONLY", "MASTERDOWN":
             // It was a master. Whoever is the master now is asked for; the call waits for that.
-            guard opening.isFollowing, case .one(address) = route else { return fail(call, error) }
+            guard opening.isFollowing, call.turns < Self.mostTurns else { return fail(call, error) }
             call.turns += 1
-            forget(address)
-            doubt()
-            park(call, until: call.deadline)
+            if case .one(address) = route {
+                forget(address)
+                doubt()
+            }
+            send(call)
         default: fail(call, error)
         }
     }
 
     private func fail(_ call: RedisCall, _ error: RedisError) {
-        figures.failed.add(1, ordering: .relaxed)
-        call.completion(.failure(.refused(error)))
+        giveUp(call, .refused(error))
     }
 
-    /// Asks again after a moment, if there is time.
+    /// Asks again after a moment, and after longer ones, if there is time.
     private func again(_ call: RedisCall, else error: RedisError) {
-        let now = NIODeadline.now().uptimeNanoseconds
-        let at = now + UInt64(Double(Self.pause) * .random(in: 0.5..<1))
-        guard call.turns < Self.mostTurns, at < call.deadline else { return fail(call, error) }
-        var call = call
-        call.turns += 1
-        let later = call
-        loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(at)) { self.send(later) }
+        let pause = Double(Self.pause << UInt64(min(call.turns, 4))) * .random(in: 0.5..<1)
+        let at = NIODeadline.now().uptimeNanoseconds + UInt64(pause)
+        guard at < call.deadline, pausing < opening.options.mostWaiting else { return fail(call, error) }
+        var later = call
+        later.turns += 1
+        pausing += 1
+        loop.assumeIsolated().scheduleTask(deadline: .uptimeNanoseconds(at)) { [later] in
+            self.pausing -= 1
+            self.send(later)
+        }
     }
 
     // MARK: The route
@@ -149,6 +163,7 @@ final class LoopClient {
         guard new != route, !isEnded else { return }
         if route != .unknown { figures.moves.add(1, ordering: .relaxed) }
         route = new
+        why = nil
         only = nil
         byNode = if case .slots(let table) = new { Array(repeating: nil, count: table.nodes.count) } else { [] }
         // A server that is not part of it any more still answers what it was asked.
@@ -165,6 +180,7 @@ final class LoopClient {
     /// A slot is elsewhere: the copy of this loop knows at once, the others when the map is learned.
     private func adopt(_ redirection: Redirection) {
         guard case .slots(var table) = route else { return }
+        route = .unknown  // so that the table is not copied
         table.move(redirection.slot, to: redirection.address)
         if table.nodes.count > byNode.count { byNode.append(nil) }
         route = .slots(table)
@@ -173,21 +189,32 @@ final class LoopClient {
     private func forget(_ address: RedisAddress) {
         route = .unknown
         only = nil
-        for call in lanes.removeValue(forKey: address)?.retire() ?? [] { park(call, until: call.deadline) }
+        for call in lanes.removeValue(forKey: address)?.retire() ?? [] { park(call) }
     }
 
     // MARK: Waiting for a route
 
-    private func park(_ call: RedisCall, until deadline: UInt64) {
+    private func park(_ call: RedisCall) {
+        if let why, !why.isPassing || call.deadline < NIODeadline.now().uptimeNanoseconds + Self.patience {
+            return giveUp(call, why)
+        }
         guard parked.count < opening.options.mostWaiting,
             parked.isEmpty || parked.bytes + call.bytes <= opening.options.mostWaitingBytes
-        else {
-            figures.failed.add(1, ordering: .relaxed)
-            return call.completion(.failure(.busy))
-        }
-        parked.append(call, deadline: deadline, bytes: call.bytes)
-        guard deadline < alarmAt else { return }
-        arm(deadline)
+        else { return giveUp(call, .busy) }
+        parked.append(call, deadline: call.deadline, bytes: call.bytes)
+        if call.deadline < alarmAt { arm(call.deadline) }
+    }
+
+    private func giveUp(_ call: RedisCall, _ failure: RedisFailure) {
+        figures.failed.add(1, ordering: .relaxed)
+        call.completion(.failure(failure))
+    }
+
+    /// Nobody who was asked says where to go.
+    func despair(_ failure: RedisFailure) {
+        guard case .unknown = route else { return }
+        why = failure
+        if !failure.isPassing { for call in parked.removeAll() { giveUp(call, failure) } }
     }
 
     private func arm(_ deadline: UInt64) {
@@ -199,8 +226,7 @@ final class LoopClient {
     private func ring() {
         alarmAt = .max
         for call in parked.expire(at: NIODeadline.now().uptimeNanoseconds, keepingPlaces: false) {
-            figures.failed.add(1, ordering: .relaxed)
-            call.completion(.failure(.unreachable("no server is known that serves this now")))
+            giveUp(call, why ?? .unreachable("it is not known yet which server to ask"))
         }
         let next = parked.nextDeadline
         if next < .max { arm(next) }

@@ -63,7 +63,7 @@ final class RedisCore: Sendable {
     }
 
     func send(_ call: RedisCall) {
-        guard !isEnded.load(ordering: .relaxed) else { return call.completion(.failure(.stopped)) }
+        guard !hasEnded else { return call.completion(.failure(.stopped)) }
         if let loop = MultiThreadedEventLoopGroup.currentEventLoop,
             let door = doors.first(where: { $0.loop === loop })
         {
@@ -80,7 +80,7 @@ final class RedisCore: Sendable {
         _ command: RedisCommand, of address: RedisAddress, within limit: Duration
     ) async throws(RedisFailure) -> RedisReply {
         let door = doors[0]
-        guard !isEnded.load(ordering: .relaxed) else { throw .stopped }
+        guard !hasEnded else { throw .stopped }
         let deadline = Self.deadline(in: limit)
         return try await withCheckedContinuation { continuation in
             door.loop.execute {
@@ -91,15 +91,24 @@ final class RedisCore: Sendable {
     }
 
     func adopt(_ route: RedisRoute) {
-        guard !isEnded.load(ordering: .relaxed) else { return }
+        guard !hasEnded else { return }
         for door in doors { door.loop.execute { door.client.value.adopt(route) } }
     }
+
+    /// Nobody who was asked says where to go: those who wait for it may hear why.
+    func despair(_ failure: RedisFailure) {
+        guard !hasEnded else { return }
+        for door in doors { door.loop.execute { door.client.value.despair(failure) } }
+    }
+
+    var hasEnded: Bool { isEnded.load(ordering: .relaxed) }
 
     /// The first loop, for what there is one of.
     var mainLoop: any EventLoop { doors[0].loop }
 
-    /// - Parameter body: run on the main loop with its part.
+    /// - Parameter body: run on the main loop with its part, unless the client has ended.
     func onMain(_ body: @escaping @Sendable (LoopClient) -> Void) {
+        guard !hasEnded else { return }
         let door = doors[0]
         if door.loop.inEventLoop { return body(door.client.value) }
         door.loop.execute { body(door.client.value) }
@@ -107,9 +116,11 @@ final class RedisCore: Sendable {
 
     var figures: RedisFigures { doors.reduce(RedisFigures()) { $0 + $1.figures.figures } }
 
-    func end() {
-        guard !isEnded.exchange(true, ordering: .relaxed) else { return }
+    /// - Returns: whether it had not ended before.
+    func end() -> Bool {
+        guard !isEnded.exchange(true, ordering: .relaxed) else { return false }
         for door in doors { door.loop.execute { door.client.value.end() } }
+        return true
     }
 
     func shutDown() async {

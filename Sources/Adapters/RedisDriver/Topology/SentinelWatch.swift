@@ -45,36 +45,64 @@ struct SentinelWatch: Sendable {
 
     /// Asks one sentinel after the other until one names a master that can be followed.
     private func pass(_ book: inout SentinelBook, _ sentinels: RedisCore) async {
+        var failure = RedisFailure.unreachable("no sentinel names a master that can be followed")
         for sentinel in book.sentinels where !Task.isCancelled {
-            guard let answer = await facts(sentinels, "MASTER", sentinel)?.array, let named = Self.address(answer)
-            else {
+            do throws(RedisFailure) {
+                guard let (named, epoch) = try await named(sentinels, by: sentinel) else {
+                    book.failed(sentinel)
+                    continue
+                }
+                switch book.heard(named, epoch: epoch, from: sentinel) {
+                case .ignored: continue
+                case .follow:
+                    let others = try await facts(sentinels, "SENTINELS", sentinel).array ?? []
+                    book.learned(
+                        others.compactMap {
+                            $0.array.flatMap { Self.address(Self.field("ip", of: $0), Self.field("port", of: $0)) }
+                        })
+                case .confirmed: break
+                }
+                // Also when it is known: a loop that met a replica there has forgotten it.
+                if let master = book.master { core.adopt(.one(master)) }
+                return
+            } catch {
                 book.failed(sentinel)
-                continue
+                failure = Self.told(error)
             }
-            let epoch = Self.field("config-epoch", of: answer).flatMap { Int64($0) } ?? 0
-            switch book.heard(named, epoch: epoch, from: sentinel) {
-            case .ignored: continue
-            case .follow:
-                let others = await facts(sentinels, "SENTINELS", sentinel)?.array ?? []
-                book.learned(others.compactMap { $0.array.flatMap(Self.address) })
-            case .confirmed: break
-            }
-            // Also when it is known: a loop that met a replica there has forgotten it.
-            if let master = book.master { core.adopt(.one(master)) }
-            return
         }
+        if let master = book.master { core.adopt(.one(master)) } else { core.despair(failure) }
     }
 
-    private func facts(_ sentinels: RedisCore, _ what: String, _ sentinel: RedisAddress) async -> RedisReply? {
-        // Which sentinel does not answer, and why, matters to nobody as long as one does.
-        try? await sentinels.ask(RedisCommand("SENTINEL", what, master), of: sentinel, within: Self.patience)
+    private static func told(_ failure: RedisFailure) -> RedisFailure {
+        if case .denied = failure { return failure }
+        return .unreachable("no sentinel names a master: \(failure.sentence)")
     }
 
-    private static func address(_ facts: [RedisReply]) -> RedisAddress? {
-        guard let host = field("ip", of: facts), !host.isEmpty,
-            let port = field("port", of: facts).flatMap({ Int($0) }),
-            (1...65_535).contains(port)
+    /// Whom a sentinel names, and the number of the election.
+    ///
+    /// The number first: the sentinel that leads a failover counts it before it says who won, and shows the loser among
+    /// the master's facts until all replicas have changed sides.
+    private func named(
+        _ sentinels: RedisCore, by sentinel: RedisAddress
+    ) async throws(RedisFailure) -> (RedisAddress, Int64)? {
+        guard let known = try await facts(sentinels, "MASTER", sentinel).array,
+            let epoch = Self.field("config-epoch", of: known).flatMap({ Int64($0) }),
+            let named = try await facts(sentinels, "GET-MASTER-ADDR-BY-NAME", sentinel).array, named.count == 2,
+            let address = Self.address(named[0].text, named[1].text)
         else { return nil }
+        return (address, epoch)
+    }
+
+    private func facts(
+        _ sentinels: RedisCore, _ what: String, _ sentinel: RedisAddress
+    ) async throws(RedisFailure) -> RedisReply {
+        try await sentinels.ask(RedisCommand("SENTINEL", what, master), of: sentinel, within: Self.patience)
+    }
+
+    private static func address(_ host: String?, _ port: String?) -> RedisAddress? {
+        guard let host, !host.isEmpty, let port = port.flatMap({ Int($0) }), (1...65_535).contains(port) else {
+            return nil
+        }
         return RedisAddress(host: host.lowercased(), port: port)
     }
 

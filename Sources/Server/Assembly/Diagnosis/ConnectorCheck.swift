@@ -6,6 +6,11 @@ import Foundation
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
+<<<<<<< HEAD
+=======
+import OutboundRedis
+import OutboundSQLite
+>>>>>>> d545857196922cfec7802e8445212b72d372dae3
 import Storage
 import Telemetry
 import Vocabulary
@@ -36,12 +41,18 @@ enum ConnectorCheck {
                     "Set connectors.ca_file to a PEM file.")
             ]
         }
+        let caches = RedisCaches(
+            group: MultiThreadedEventLoopGroup.singleton, authorities: settings.outboundAuthorities)
         let builder = SnapshotBuilder(
             functions: .builtIn, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
             connectors: ConnectorSet.Builder(
                 secrets: secrets, outbound: outbound,
+<<<<<<< HEAD
                 databases: DatabaseKinds.all(storageURL: settings.storageURL),
+=======
+                databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))), caches: caches,
+>>>>>>> d545857196922cfec7802e8445212b72d372dae3
                 breaker: .init(isEnabled: false, threshold: 1, recovery: .seconds(1)), registry: registry),
             // Fetched when a caller shows a token: not here.
             keySets: RemoteKeySets(outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs),
@@ -50,6 +61,7 @@ enum ConnectorCheck {
         var findings = faults(snapshot.connectors) + issues(snapshot)
         if connects { findings += await probes(snapshot.connectors) }
         await outbound.shutDown()
+        await caches.shutDown()
         return findings
     }
 

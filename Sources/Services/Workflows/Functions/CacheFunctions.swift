@@ -19,9 +19,19 @@ enum CacheKeys {
 
     static let badKey = TaskFailure("FUNCTION_ERROR", "A key must have 1 to \(longest) bytes, and there may be 1000.")
 
+    /// A call on behalf of a run.
+    static func call(_ connector: String, _ operation: CacheCall.Operation, _ context: RunContext) -> CacheCall {
+        var call = CacheCall(
+            connector: connector, operation: operation, channel: context.chain.last ?? "",
+            deadline: context.budget.deadline)
+        call.spans = context.spans
+        return call
+    }
+
     static func send(
-        _ call: CacheCall, _ context: RunContext, to output: JSONPath?
+        _ connector: String, _ operation: CacheCall.Operation, _ context: RunContext, to output: JSONPath?
     ) -> TaskResult {
+        let call = call(connector, operation, context)
         let connectors = context.connectors
         return .wait {
             do throws(TaskFailure) {
@@ -64,13 +74,13 @@ final class CacheReadFunction: WorkflowFunction {
         do throws(JSONLogicError) {
             if let keys {
                 guard let names = CacheKeys.list(try context.evaluate(keys)) else { return .failed(CacheKeys.badKey) }
-                return CacheKeys.send(.init(connector: connector, operation: .read(names)), context, to: output)
+                return CacheKeys.send(connector, .read(names), context, to: output)
             }
             guard let key, let name = CacheKeys.text(try context.evaluate(key)) else {
                 return .failed(CacheKeys.badKey)
             }
             let connectors = context.connectors
-            let call = CacheCall(connector: connector, operation: .read([name]))
+            let call = CacheKeys.call(connector, .read([name]), context)
             guard let output else { return .failed(TaskFailure("FUNCTION_ERROR", "There is no output path.")) }
             return .wait {
                 do throws(TaskFailure) {
@@ -114,8 +124,7 @@ final class CacheWriteFunction: WorkflowFunction {
                 return .failed(CacheKeys.badKey)
             }
             let bytes = JSONWriter.bytes(try context.evaluate(value))
-            return CacheKeys.send(
-                .init(connector: connector, operation: .write(name, bytes, seconds: seconds)), context, to: nil)
+            return CacheKeys.send(connector, .write(name, bytes, seconds: seconds), context, to: nil)
         } catch {
             return .failed(TaskFailure("LOGIC_ERROR", "The input failed: \(error.type)"))
         }
@@ -148,7 +157,7 @@ final class CacheDeleteFunction: WorkflowFunction {
             guard let keys, let names = CacheKeys.list(try context.evaluate(keys)) else {
                 return .failed(CacheKeys.badKey)
             }
-            return CacheKeys.send(.init(connector: connector, operation: .delete(names)), context, to: output)
+            return CacheKeys.send(connector, .delete(names), context, to: output)
         } catch {
             return .failed(TaskFailure("LOGIC_ERROR", "The keys failed: \(error.type)"))
         }
@@ -189,9 +198,7 @@ final class CacheIncrementFunction: WorkflowFunction {
             }
             let step = try by.map { rule throws(JSONLogicError) in try context.evaluate(rule).intValue } ?? 1
             guard let step else { return .failed(TaskFailure("FUNCTION_ERROR", "What is added is no whole number.")) }
-            return CacheKeys.send(
-                .init(connector: connector, operation: .increment(name, by: step, seconds: seconds)), context,
-                to: output)
+            return CacheKeys.send(connector, .increment(name, by: step, seconds: seconds), context, to: output)
         } catch {
             return .failed(TaskFailure("LOGIC_ERROR", "The input failed: \(error.type)"))
         }

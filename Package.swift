@@ -190,12 +190,8 @@ let package = Package(
                 "StorageSQLite",
                 "Outbound",
                 "OutboundHTTPClient",
-<<<<<<< HEAD
-                "OutboundPostgres", "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules",
-                "SpanExport",
-=======
-                "OutboundRedis", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
->>>>>>> d545857196922cfec7802e8445212b72d372dae3
+                "OutboundPostgres", "OutboundRedis", "OutboundSQLite", "Authentication", "Cluster", "Connectors",
+                "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",

@@ -14,11 +14,7 @@ import MCP
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
-<<<<<<< HEAD
-=======
 import OutboundRedis
-import OutboundSQLite
->>>>>>> d545857196922cfec7802e8445212b72d372dae3
 import Schedules
 import SpanExport
 import Storage
@@ -79,11 +75,7 @@ struct ServerParts: Sendable {
         } catch {
             throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
         }
-<<<<<<< HEAD
-=======
         caches = RedisCaches(group: loops, authorities: settings.outboundAuthorities)
-        let instance = Identifier.make().description
->>>>>>> d545857196922cfec7802e8445212b72d372dae3
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(
@@ -111,11 +103,7 @@ struct ServerParts: Sendable {
             observe: Observers.scheduler(registry, logger))
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
-<<<<<<< HEAD
-            databases: DatabaseKinds.all(storageURL: settings.storageURL),
-=======
-            databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))), caches: caches,
->>>>>>> d545857196922cfec7802e8445212b72d372dae3
+            databases: DatabaseKinds.all(storageURL: settings.storageURL), caches: caches,
             breaker: .init(
                 isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
                 recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)

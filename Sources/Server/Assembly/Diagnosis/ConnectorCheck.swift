@@ -6,11 +6,7 @@ import Foundation
 import NIOPosix
 import Outbound
 import OutboundHTTPClient
-<<<<<<< HEAD
-=======
 import OutboundRedis
-import OutboundSQLite
->>>>>>> d545857196922cfec7802e8445212b72d372dae3
 import Storage
 import Telemetry
 import Vocabulary
@@ -48,11 +44,7 @@ enum ConnectorCheck {
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
             connectors: ConnectorSet.Builder(
                 secrets: secrets, outbound: outbound,
-<<<<<<< HEAD
-                databases: DatabaseKinds.all(storageURL: settings.storageURL),
-=======
-                databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))), caches: caches,
->>>>>>> d545857196922cfec7802e8445212b72d372dae3
+                databases: DatabaseKinds.all(storageURL: settings.storageURL), caches: caches,
                 breaker: .init(isEnabled: false, threshold: 1, recovery: .seconds(1)), registry: registry),
             // Fetched when a caller shows a token: not here.
             keySets: RemoteKeySets(outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs),

@@ -121,7 +121,7 @@ let package = Package(
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
             name: "StorageSQL",
-            dependencies: ["Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["ConnectionPooling", "Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto")],
             path: "Sources/Adapters/StorageSQL", swiftSettings: swift),
         .target(
             name: "StoragePostgres",
@@ -180,7 +180,9 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
+                "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres",
+                "StorageSQLite",
+                "Outbound",
                 "OutboundHTTPClient",
                 "OutboundPostgres", "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules",
                 "SpanExport",
@@ -330,7 +332,9 @@ let package = Package(
             path: "Tests/Adapters/ConnectionPoolingTests"),
         .testTarget(
             name: "PostgresDriverTests",
-            dependencies: ["ConnectionPooling", "PostgresDriver", "RealServices", "Storage", "Vocabulary"],
+            dependencies: [
+                "ConnectionPooling", "CPostgres", "PostgresDriver", "RealServices", "Storage", "Vocabulary",
+            ],
             path: "Tests/Adapters/PostgresDriverTests"),
         .testTarget(
             name: "StoragePostgresTests",

@@ -17,3 +17,9 @@ package struct PoolFigures: Sendable, Equatable {
 
     package init() {}
 }
+
+/// What has a pool, and tells what it did.
+package protocol PoolReporting: Sendable {
+    /// As of a moment ago; from anywhere.
+    var figures: PoolFigures { get }
+}

@@ -36,7 +36,4 @@ extension SQLStore where Driver == PostgresStoreDriver {
             throw error
         }
     }
-
-    /// What its pool did so far; for metrics.
-    package var figures: PoolFigures { driver.pool.figures }
 }

@@ -1,10 +1,10 @@
-import ConnectionPooling
+package import ConnectionPooling
 package import PostgresDriver
 package import Storage
 package import StorageSQL
 
 /// Reaches PostgreSQL for the store.
-package struct PostgresStoreDriver: StoreDriver {
+package struct PostgresStoreDriver: StoreDriver, PoolReporting {
     let pool: PostgresPool
     /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
     let beats: PostgresPool
@@ -20,6 +20,7 @@ package struct PostgresStoreDriver: StoreDriver {
     }
 
     package var dialect: any Dialect { PostgresDialect() }
+    package var figures: PoolFigures { pool.figures }
 
     package func run(
         _ statements: [StoreStatement], canRepeat: Bool

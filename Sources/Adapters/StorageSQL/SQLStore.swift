@@ -1,3 +1,4 @@
+package import ConnectionPooling
 package import Storage
 import Synchronization
 import Vocabulary
@@ -51,4 +52,9 @@ package final class SQLStore<Driver: StoreDriver>: DurableStore {
         let statement = StoreStatement(records.raise, [.text(name), .integer(generation)])
         guard try await transaction.run([statement])[0].affected == 1 else { throw .conflict }
     }
+}
+
+/// Of a driver with a pool of connections.
+extension SQLStore: PoolReporting where Driver: PoolReporting {
+    package var figures: PoolFigures { driver.figures }
 }

@@ -121,6 +121,26 @@ package enum Catalogue {
         name: "weir_cron_reconcile_duration_seconds", help: "Time to decide and write down what is due.",
         kind: .histogram)
 
+    package static let storageConnections = Metric(
+        name: "weir_storage_connections", help: "Connections to the database server by state: open, idle.",
+        kind: .gauge)
+    package static let storageWaiting = Metric(
+        name: "weir_storage_waiting", help: "Callers that wait for a connection to the database server.", kind: .gauge)
+    package static let storageConnectionEvents = Metric(
+        name: "weir_storage_connection_events_total",
+        help: "Connections to the database server that were opened, were lost, or failed to open.", kind: .counter)
+    package static let storageAcquisitions = Metric(
+        name: "weir_storage_acquisitions_total",
+        help: "Callers that wanted a connection by outcome: granted, refused because none was free in time.",
+        kind: .counter)
+    package static let storageWaitedMicroseconds = Metric(
+        name: "weir_storage_waited_microseconds_total", help: "Time that callers waited for a connection.",
+        kind: .counter)
+    package static let storageRetries = Metric(
+        name: "weir_storage_retries_total",
+        help: "Work that the database server undid, or that was lost and is safe to repeat, and that was tried again.",
+        kind: .counter)
+
     package static let all = [
         buildInfo, httpRequests, httpRequestDuration, messages, messageDuration, rateLimitRejections,
         backpressureRejections, engineReloads, engineReloadDuration, activeWorkflows, traceQueueDepth, traceQueueBytes,
@@ -128,6 +148,8 @@ package enum Catalogue {
         connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, callerRejections,
         keySetFetches, tokenRequests, httpConnections,
         httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, spans,
-        errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile,
+        errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile, storageConnections,
+        storageWaiting,
+        storageConnectionEvents, storageAcquisitions, storageWaitedMicroseconds, storageRetries,
     ]
 }

@@ -1,9 +1,11 @@
 import Authentication
 import Cluster
+import ConnectionPooling
 import HTTPServing
 import Logging
 import Schedules
 import SpanExport
+import Storage
 import Telemetry
 import Traces
 import Vocabulary
@@ -102,13 +104,15 @@ enum Observers {
     }
 
     static func gauges(
-        _ registry: MetricRegistry, _ queue: TraceQueue, _ connections: ConnectionCounts, _ membership: Membership
+        _ registry: MetricRegistry, _ queue: TraceQueue, _ connections: ConnectionCounts, _ membership: Membership,
+        _ store: any DurableStore
     ) -> @Sendable () -> Void {
         let cluster = clusterGauges(registry, membership)
         let open = registry.gauge(Catalogue.httpConnections)
         let depth = registry.gauge(Catalogue.traceQueueDepth)
         let bytes = registry.gauge(Catalogue.traceQueueBytes)
         let active = registry.gauge(Catalogue.traceWorkersActive)
+        let pool = (store as? any PoolReporting).map { Self.pool($0, registry) }
         registry.gauge(Catalogue.traceWorkers).set(Double(queue.workers))
         return {
             depth.set(Double(queue.bounds.totalCount))
@@ -116,6 +120,7 @@ enum Observers {
             active.set(Double(queue.activeWorkers))
             open.set(Double(connections.total))
             cluster()
+            pool?()
         }
     }
 }

@@ -124,7 +124,7 @@ struct ServerParts: Sendable {
         let keys = keys
         operations = Operations(
             state: state, queue: queue, registry: registry, version: WeirServer.version,
-            gauges: Observers.gauges(registry, queue, plan.connections, membership),
+            gauges: Observers.gauges(registry, queue, plan.connections, membership, store),
             servesMetrics: settings.metricsEnabled,
             adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
             maySeeDetails: { keys.accepts($0, client: $1) })

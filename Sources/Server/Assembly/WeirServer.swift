@@ -34,7 +34,7 @@ package enum WeirServer {
         // A terminal that is closed ends no server; where there are certificates, they are looked at again.
         Glibc.signal(SIGHUP, SIG_IGN)
         let plan = try ServingPlan(settings)
-        let store = try await openStore(settings.storageURL)
+        let store = try await openStore(settings)
         let secrets = try SecretKey.secrets(settings)
         let parts = try ServerParts(
             settings: settings, plan: plan, store: store, secrets: secrets, logger: logger, prettyLogs: prettyLogs)
@@ -88,10 +88,11 @@ package enum WeirServer {
         }
     }
 
-    private static func openStore(_ url: String) async throws -> any DurableStore {
+    private static func openStore(_ settings: Settings) async throws -> any DurableStore {
+        let url = settings.storageURL
         if url == "memory:" { return InMemoryStore() }
         do throws(StorageFailure) {
-            if url.hasPrefix("postgres") { return try await PostgresStore.open(url: url) }
+            if url.hasPrefix("postgres") { return try await PostgresStore.open(url: url, limits: .init(settings)) }
             return try await SQLiteStore.open(url: url)
         } catch {
             // The URL of a server may hold a password.

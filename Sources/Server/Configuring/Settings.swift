@@ -32,6 +32,14 @@ package struct Settings: Sendable, Equatable {
     package var corsAllowsCredentials = false
     package var corsMaxAgeSeconds = 600
     package var storageURL = "sqlite:weir.db"
+    package var storagePoolSize = 8
+    package var storagePoolMinimum = 0
+    package var storagePoolWaitMilliseconds = 2000
+    package var storageStatementMilliseconds = 10_000
+    package var storageConnectSeconds = 5
+    package var storageLifetimeSeconds = 1800
+    package var storageIdleSeconds = 600
+    package var storageCheckSeconds = 15
     package var maxPayloadSize = 1 << 20
     package var maxJSONDepth = 128
     package var backupFolder = "./backups"

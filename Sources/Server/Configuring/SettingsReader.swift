@@ -107,6 +107,11 @@ package enum SettingsReader {
                 "storage.url must be `sqlite:` and a path, a `postgres://` URL, or `memory:` for trying things out: nothing survives then."
             )
         }
+        guard settings.storagePoolMinimum <= settings.storagePoolSize else {
+            throw SettingsError(
+                "storage.pool_min is \(settings.storagePoolMinimum) and storage.pool_size is \(settings.storagePoolSize): no more connections can be kept open than there may be."
+            )
+        }
         guard !isServer || !key.isEmpty else {
             throw SettingsError(
                 "With a `postgres://` database, storage.connector_encryption_key must be set: there is no place beside it for a key. `openssl rand -hex 32` makes one."

@@ -134,4 +134,71 @@ import Testing
 
         #expect(pauses == [50, 100, 200, 400, 800, 1600, 2000, 2000])
     }
+
+    @Test func `as many as are to be kept are opened unasked, and again when they are lost`() {
+        var limits = PoolLimits()
+        limits.leastConnections = 2
+        limits.rest = 3_600_000 * Self.millisecond
+        var book = PoolBook(limits)
+        #expect(book.tick(at: 1) == [.open])
+        #expect(book.opened(1, at: 1, spread: 0) == [.open])
+        #expect(book.opened(2, at: 1, spread: 0) == [])
+
+        #expect(book.lost(1, at: 2) == [.open])
+        _ = book.openFailed(at: 3, jitter: 0)
+
+        #expect(book.nextTick == 3 + 50 * Self.millisecond)
+        #expect(book.tick(at: book.nextTick) == [.open])
+    }
+
+    @Test func `what nobody wanted for a while is closed, down to what is to be kept; checks do not count as wanting`()
+    {
+        var limits = PoolLimits()
+        limits.leastConnections = 1
+        limits.idle = 1000 * Self.millisecond
+        limits.rest = 300 * Self.millisecond
+        var world = World(limits)
+        for ticket in 1...3 as ClosedRange<UInt64> {
+            world.exclusive[ticket] = true
+            world.unanswered.insert(ticket)
+            world.perform(world.book.ask(ticket, isExclusive: true, at: world.now))
+        }
+        var random = SeededRandom(seed: 1)
+        while world.open.count < 3 { open(&world, &random) }
+        while world.holders.values.contains(where: { !$0.isEmpty }) { finishSome(&world, &random) }
+
+        for _ in 0..<100 {
+            world.now += 100 * Self.millisecond
+            world.perform(world.book.tick(at: world.now))
+            while let member = world.checks.popLast() { world.perform(world.book.checked(member, at: world.now)) }
+            #expect(world.book.nextTick > world.now, "a pool at rest sleeps")
+        }
+
+        #expect(world.open.count == 1 && world.book.idle == 1)
+    }
+
+    @Test(arguments: [true, false])
+    func `callers are told at once where waiting cannot help`(isHopeless: Bool) {
+        var limits = PoolLimits()
+        limits.failsFast = !isHopeless
+        limits.mostConnections = 1
+        var book = PoolBook(limits)
+        #expect(book.ask(1, isExclusive: false, at: 1) == [.open])
+        _ = book.ask(2, isExclusive: true, at: 1)
+
+        let actions = book.openFailed(at: 2, jitter: 0, isHopeless: isHopeless)
+
+        #expect(actions == [.refuse(ticket: 1), .refuse(ticket: 2)] && book.waiting == 0)
+        var patient = PoolBook(PoolLimits())
+        _ = patient.ask(1, isExclusive: false, at: 1)
+        #expect(patient.openFailed(at: 2, jitter: 0) == [] && patient.waiting == 1)
+    }
+
+    @Test func `a caller may have a deadline of its own`() {
+        var book = PoolBook(PoolLimits())
+        _ = book.ask(1, isExclusive: false, at: 1, until: 5 * Self.millisecond)
+
+        #expect(!book.tick(at: 4 * Self.millisecond).contains(.refuse(ticket: 1)))
+        #expect(book.tick(at: 5 * Self.millisecond).contains(.refuse(ticket: 1)))
+    }
 }

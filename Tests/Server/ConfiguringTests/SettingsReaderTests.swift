@@ -121,4 +121,14 @@ import Testing
             !message(flags: [("admin_auth.api_keys", "hidden"), ("storage.url", "mysql://u:hidden@h")]).contains(
                 "hidden"))
     }
+
+    @Test func `a pool keeps no more connections than it may have`() throws {
+        let settings = try read("[storage]\npool_size = 4\npool_min = 4\nidle_timeout_secs = 30")
+
+        #expect(settings.storagePoolSize == 4 && settings.storagePoolMinimum == 4 && settings.storageIdleSeconds == 30)
+        #expect(message("[storage]\npool_size = 4\npool_min = 5").contains("storage.pool_min is 5"))
+        for wrong in ["pool_size = 0", "pool_wait_ms = 1", "connect_timeout_secs = 1", "max_lifetime_secs = 1"] {
+            #expect(message("[storage]\n\(wrong)").contains("a whole number from"), "\(wrong)")
+        }
+    }
 }

@@ -14,23 +14,46 @@ package final class RealPostgres: Sendable {
     package static func shared() throws -> RealPostgres { try common.get() }
     private static let common = Result { try RealPostgres() }
 
-    /// - Parameter settings: more lines for postgresql.conf.
-    package init(_ settings: [String] = []) throws {
+    /// The port on 127.0.0.1, where it listens there.
+    package let port: Int
+
+    /// - Parameters:
+    ///   - settings: more lines for postgresql.conf.
+    ///   - primary: this one follows it as a hot standby.
+    ///   - isSecured: it also listens on 127.0.0.1, for TLS with passwords by SCRAM and nothing else.
+    package init(
+        _ settings: [String] = [], standbyOf primary: RealPostgres? = nil, isSecured: Bool = false
+    ) throws {
+        port = isSecured ? try Self.freePort() : 5432
         // A socket's path has at most 107 bytes: not under a long temporary folder.
         folder = URL(fileURLWithPath: "/tmp/weir-pg-\(UUID().uuidString.prefix(8).lowercased())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         if getuid() == 0 { try Self.run("/bin/chown", ["postgres:", folder.path]) }
-        let initdb = [
-            try Self.program("initdb"), "-D", data.path, "-A", "trust", "-U", "postgres", "-E", "UTF8",
-            "--locale=C.UTF-8", "--no-sync",
-        ]
-        let command = Self.asPostgres(initdb)
+        let making =
+            if let primary {
+                [
+                    try Self.program("pg_basebackup"), "-h", primary.folder.path, "-U", "postgres", "-D", data.path,
+                    "-R",
+                    "-X", "stream", "-c", "fast", "--no-sync",
+                ]
+            } else {
+                [
+                    try Self.program("initdb"), "-D", data.path, "-A", "trust", "-U", "postgres", "-E", "UTF8",
+                    "--locale=C.UTF-8", "--no-sync",
+                ]
+            }
+        let command = Self.asPostgres(making)
         try Self.run(command[0], Array(command.dropFirst()))
-        let lines =
+        var lines =
             [
-                "listen_addresses=''", "port=5432", "unix_socket_directories='\(folder.path)'", "fsync=off",
+                "listen_addresses=''", "port=\(port)", "unix_socket_directories='\(folder.path)'", "fsync=off",
                 "max_connections=200", "shared_buffers=32MB", "log_min_messages=fatal",
             ] + settings
+        if isSecured {
+            lines += try makeCertificates()
+            let rules = "local all all trust\nlocal replication all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+            try Data(rules.utf8).write(to: data.appendingPathComponent("pg_hba.conf"))
+        }
         let file = try FileHandle(forWritingTo: data.appendingPathComponent("postgresql.conf"))
         try file.seekToEnd()
         try file.write(contentsOf: Data((lines.joined(separator: "\n") + "\n").utf8))
@@ -43,7 +66,7 @@ package final class RealPostgres: Sendable {
     private var data: URL { folder.appendingPathComponent("data") }
 
     package func url(database: String = "postgres") -> String {
-        "postgres://postgres@/\(database)?host=\(folder.path)"
+        "postgres://postgres@/\(database)?host=\(folder.path)&port=\(port)"
     }
 
     /// A new, empty database.
@@ -61,6 +84,51 @@ package final class RealPostgres: Sendable {
     package static func ask(_ text: String, at url: String) throws -> String {
         try run(try program("psql"), ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", text, url])
             .trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    /// Becomes the primary, if it is a standby.
+    package func promote() throws { _ = try Self.ask("SELECT pg_promote()", at: url()) }
+
+    // MARK: Network
+
+    /// Whom its certificate was made by, and another that made none; files.
+    package var authority: String { folder.appendingPathComponent("authority.pem").path }
+    package var otherAuthority: String { folder.appendingPathComponent("other.pem").path }
+
+    /// Certificates of localhost by an authority of its own.
+    private func makeCertificates() throws -> [String] {
+        let script = """
+            set -e; cd "$1"; kind="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30"
+            for name in authority other; do
+                openssl req -x509 $kind -subj "/CN=Tests $name" -keyout $name.key -out $name.pem 2>&1
+            done
+            openssl req $kind -subj /CN=localhost -keyout server.key -out server.csr 2>&1
+            printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' >names
+            openssl x509 -req -in server.csr -CA authority.pem -CAkey authority.key -CAcreateserial -days 30 \\
+                -extfile names -out server.pem 2>&1
+            chmod 600 server.key; if [ "$(id -u)" = 0 ]; then chown postgres: server.key server.pem; fi
+            """
+        try Self.run("/bin/sh", ["-c", script, "sh", folder.path])
+        return [
+            "listen_addresses='127.0.0.1'", "ssl=on", "ssl_cert_file='\(folder.path)/server.pem'",
+            "ssl_key_file='\(folder.path)/server.key'", "password_encryption='scram-sha-256'",
+        ]
+    }
+
+    private static func freePort() throws -> Int {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let code = withUnsafeMutablePointer(to: &address) { place in
+            place.withMemoryRebound(to: sockaddr.self, capacity: 1) { place in
+                bind(descriptor, place, size) == 0 ? getsockname(descriptor, place, &size) : -1
+            }
+        }
+        guard code == 0 else { throw Failure(description: "no free port: \(errno)") }
+        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     // MARK: Life

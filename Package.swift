@@ -219,6 +219,10 @@ let package = Package(
             name: "LogicBenchmark", dependencies: ["JSONLogic", "JSONTree", "Vocabulary"],
             path: "Benchmarks/LogicBenchmark"),
         .executableTarget(
+            name: "PostgresBenchmark",
+            dependencies: ["ConnectionPooling", "PostgresDriver", "RealServices", "Vocabulary"],
+            path: "Benchmarks/PostgresBenchmark"),
+        .executableTarget(
             name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
         .target(
             name: "TokenForging",

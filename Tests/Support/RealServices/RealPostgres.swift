@@ -131,6 +131,12 @@ package final class RealPostgres: Sendable {
         return Int(UInt16(bigEndian: address.sin_port))
     }
 
+    /// Runs one of PostgreSQL's programs to its end, and gives its output.
+    @discardableResult
+    package static func program(_ name: String, _ arguments: [String]) throws -> String {
+        try run(try program(name), arguments)
+    }
+
     // MARK: Life
 
     /// Starts it, and returns when it answers.

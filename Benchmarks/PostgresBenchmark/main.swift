@@ -7,10 +7,14 @@ import Vocabulary
 /// Single-row selects by key over a Unix socket: our pool and `pgbench -S -M prepared` in turns, on one server of its own. One line
 /// of JSON: medians per second, and their ratios to pgbench with eight connections.
 ///
-/// Arguments: rounds (5), seconds of each part of a round (2).
-let arguments = CommandLine.arguments.dropFirst().compactMap { Int($0) }
-let rounds = arguments.first ?? 5
-let seconds = arguments.dropFirst().first ?? 2
+/// `--rounds 5 --seconds 2`: how often, and how long each part of a round takes.
+func option(_ name: String, _ usual: Int) -> Int {
+    let arguments = CommandLine.arguments
+    guard let place = arguments.firstIndex(of: name), place + 1 < arguments.count else { return usual }
+    return Int(arguments[place + 1]) ?? usual
+}
+let rounds = option("--rounds", 5)
+let seconds = option("--seconds", 2)
 let accounts: Int64 = 100_000
 let server = try RealPostgres(["shared_buffers=128MB", "synchronous_commit=off", "max_connections=100"])
 let pgbench = ["-h", server.folder.path, "-U", "postgres", "postgres"]

@@ -121,7 +121,9 @@ let package = Package(
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
             name: "StorageSQL",
-            dependencies: ["ConnectionPooling", "Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "ConnectionPooling", "Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             path: "Sources/Adapters/StorageSQL", swiftSettings: swift),
         .target(
             name: "StoragePostgres",

@@ -190,13 +190,8 @@ let package = Package(
                 "StorageSQLite",
                 "Outbound",
                 "OutboundHTTPClient",
-<<<<<<< HEAD
                 "OutboundPostgres", "OutboundRedis", "OutboundSQLite", "Authentication", "Cluster", "Connectors",
                 "Schedules", "SpanExport",
-=======
-                "OutboundPostgres", "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules",
-                "SpanExport",
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",

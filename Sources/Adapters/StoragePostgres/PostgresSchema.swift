@@ -66,7 +66,6 @@ enum PostgresSchema {
             UNION ALL VALUES ('reloads', 0), ('announced_at', 0)
             """,
         ]),
-<<<<<<< HEAD
         // Traces in partitions of time. Identifiers begin with the time: one can lie in one partition only, so each has its
         // own key, and the whole needs none; so a partition may be split by channel, or be on another server. What was
         // there becomes the first partition, as it is: only what claims to be of the future is moved.
@@ -104,7 +103,5 @@ enum PostgresSchema {
             END $$
             """,
         ]),
-=======
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
     ]
 }

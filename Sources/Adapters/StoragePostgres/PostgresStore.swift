@@ -15,7 +15,6 @@ extension SQLStore where Driver == PostgresStoreDriver {
         guard url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") else {
             throw .broken("storage.url must begin with `postgres://`.")
         }
-<<<<<<< HEAD
         try await PostgresStoreDriver.withMigrating(url: url) { driver throws(StorageFailure) in
             _ = try await Migrator(driver).up()
         }
@@ -25,10 +24,6 @@ extension SQLStore where Driver == PostgresStoreDriver {
             try await CopyMark.refuse(driver)
             try await driver.prepare()
         } catch {
-=======
-        let driver = PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits), url: url)
-        do throws(StorageFailure) { try await Migrator(driver).up() } catch {
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
             await driver.close()
             throw error
         }
@@ -38,7 +33,6 @@ extension SQLStore where Driver == PostgresStoreDriver {
     /// Looks at a database without changing it.
     /// - Returns: the version of its schema, 0 where there is none, and the newest this program knows.
     package static func inspect(url: String) async throws(StorageFailure) -> (version: Int, known: Int) {
-<<<<<<< HEAD
         let states = try await PostgresStoreDriver.withMigrating(url: url) { driver throws(StorageFailure) in
             try await Migrator(driver).states()
         }
@@ -60,9 +54,6 @@ extension PostgresStoreDriver {
         url: String, _ body: (PostgresStoreDriver) async throws(StorageFailure) -> Result
     ) async throws(StorageFailure) -> Result {
         let driver = patient(url: url)
-=======
-        let driver = PostgresStoreDriver(pool: PostgresPool(url: url), url: url)
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
         do throws(StorageFailure) {
             let result = try await body(driver)
             await driver.close()

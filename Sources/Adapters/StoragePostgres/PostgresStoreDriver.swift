@@ -7,7 +7,6 @@ package import Vocabulary
 /// Reaches PostgreSQL for the store.
 package struct PostgresStoreDriver: StoreDriver, PoolReporting {
     let pool: PostgresPool
-<<<<<<< HEAD
     var partitions: PartitionLimits
     /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
     let beats: PostgresPool
@@ -15,13 +14,6 @@ package struct PostgresStoreDriver: StoreDriver, PoolReporting {
     init(pool: PostgresPool, url: String, partitions: PartitionLimits = PartitionLimits()) {
         self.pool = pool
         self.partitions = partitions
-=======
-    /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
-    let beats: PostgresPool
-
-    init(pool: PostgresPool, url: String) {
-        self.pool = pool
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
         var limits = PoolLimits()
         limits.mostConnections = 1
         limits.wait = 1_000_000_000
@@ -58,7 +50,6 @@ package struct PostgresStoreDriver: StoreDriver, PoolReporting {
             "A PostgreSQL database is backed up with PostgreSQL's own tools, such as pg_dump or pg_basebackup.")
     }
 
-<<<<<<< HEAD
     package func prepare() async throws(StorageFailure) {
         try await TracePartitions(pool: pool, limits: partitions).makeAhead()
     }
@@ -67,8 +58,6 @@ package struct PostgresStoreDriver: StoreDriver, PoolReporting {
         try await TracePartitions(pool: pool, limits: partitions).drop(below: id)
     }
 
-=======
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
     package func close() async {
         await beats.close()
         await pool.close()

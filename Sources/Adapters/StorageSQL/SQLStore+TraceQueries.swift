@@ -91,12 +91,8 @@ extension SQLStore {
     }
 
     package func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
-<<<<<<< HEAD
         let id = Identifier(at: before, random: (0, 0))
         return try await deleteTraces(below: id, limit: limit, epoch, with: traces.deleteAged)
-=======
-        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit, epoch)
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
     }
 
     package func deleteTraces(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
@@ -106,7 +102,6 @@ extension SQLStore {
         // The edge goes too.
         let (low, carry) = edge.low.addingReportingOverflow(1)
         return try await deleteTraces(
-<<<<<<< HEAD
             below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch,
             with: traces.deleteBelow)
     }
@@ -114,23 +109,12 @@ extension SQLStore {
     /// Whole partitions first, where there are some.
     private func deleteTraces(
         below id: Identifier, limit: Int, _ epoch: Int64, with text: String
-=======
-            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch)
-    }
-
-    private func deleteTraces(
-        below id: Identifier, limit: Int, _ epoch: Int64
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
     ) async throws(StorageFailure) -> Int {
         try await checkEpoch(epoch)
         let dropped = try await driver.dropTraces(below: id)
         // Whoever deletes asks again as long as a full piece goes.
         guard dropped < limit else { return limit }
         let values: [StoreValue] = [.uuid(id), .integer(epoch), .integer(Int64(limit - dropped))]
-<<<<<<< HEAD
         return try await dropped + fenced(StoreStatement(text, values), epoch)
-=======
-        return try await dropped + fenced(StoreStatement(traces.deleteBelow, values), epoch)
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
     }
 }

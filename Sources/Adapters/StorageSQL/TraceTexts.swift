@@ -50,16 +50,9 @@ struct TraceTexts: Sendable {
         backlog = "SELECT count(*), \(bytes) FROM traces WHERE status < 2"
         purge = dialect.marked("DELETE FROM traces WHERE \(dialect.isTrue("is_dead")) AND completed_at < ?")
         edge = dialect.marked("SELECT id FROM traces ORDER BY id DESC LIMIT 1 OFFSET ?")
-<<<<<<< HEAD
         let finished = "id < ? AND status >= 2 AND \(dialect.isFalse("is_dead")) AND \(ClusterTexts.leads)"
         deleteAged = dialect.marked(dialect.deleteFirst(from: dialect.agingTraces, where: finished, by: "id"))
         deleteBelow = dialect.marked(dialect.deleteFirst(from: "traces", where: finished, by: "id"))
-=======
-        deleteBelow = dialect.marked(
-            dialect.deleteFirst(
-                from: "traces",
-                where: "id < ? AND status >= 2 AND \(dialect.isFalse("is_dead")) AND \(ClusterTexts.leads)", by: "id"))
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
         let large: Set = ["input", "result", "steps"]
         smallList = Self.columns.map { large.contains($0) ? dialect.emptyBytes : $0 }.joined(separator: ", ")
     }

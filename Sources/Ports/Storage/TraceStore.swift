@@ -48,13 +48,9 @@ package protocol TraceStore: Sendable {
     /// Deletes dead letters that completed before.
     func purgeDead(before: Timestamp) async throws(StorageFailure) -> Int
 
-<<<<<<< HEAD
     /// Deletes up to `limit` completed or failed (never dead, pending or running) traces created before, oldest first. A
     /// store that keeps traces in partitions of time drops whole ones, in which all is old enough: what is not in such a
     /// partition yet may stay until it is, and more than `limit` may go at once.
-=======
-    /// Deletes up to `limit` completed or failed (never dead, pending or running) traces created before, oldest first.
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
     /// - Parameter epoch: the leader's. Where another leads by now, throws `.conflict` and deletes nothing; so do all that
     ///   take one.
     func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int

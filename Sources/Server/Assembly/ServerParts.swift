@@ -75,10 +75,7 @@ struct ServerParts: Sendable {
         } catch {
             throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
         }
-<<<<<<< HEAD
         caches = RedisCaches(group: loops, authorities: settings.outboundAuthorities)
-=======
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(

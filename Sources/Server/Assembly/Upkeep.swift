@@ -61,13 +61,10 @@ final class Upkeep: Sendable {
                 await noteKeysOnce()
                 next.keys = turn + 300
             }
-<<<<<<< HEAD
             if turn >= next.prepare, membership.leaderEpoch != nil {
                 await prepareOnce()
                 next.prepare = turn + 3000
             }
-=======
->>>>>>> 86134bf79a87707ecc548479f81240adfac9446e
             if turn >= next.cleanup, let epoch = membership.leaderEpoch {
                 await cleanUpOnce(epoch)
                 next.cleanup = turn + settings.traceCleanupIntervalSeconds * 5

@@ -180,7 +180,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL", "StorageSQLite",
+                "Outbound",
                 "OutboundHTTPClient",
                 "OutboundPostgres", "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules",
                 "SpanExport",
@@ -323,7 +324,9 @@ let package = Package(
             name: "StorageTests", dependencies: ["Storage", "StorageConformance"], path: "Tests/Ports/StorageTests"),
         .testTarget(
             name: "StorageSQLiteTests",
-            dependencies: ["SQLiteDriver", "Storage", "StorageConformance", "StorageSQLite", "Vocabulary"],
+            dependencies: [
+                "SQLiteDriver", "Storage", "StorageConformance", "StorageSQL", "StorageSQLite", "Vocabulary",
+            ],
             path: "Tests/Adapters/StorageSQLiteTests"),
         .testTarget(
             name: "ConnectionPoolingTests", dependencies: ["ConnectionPooling", "Seeds"],
@@ -335,7 +338,9 @@ let package = Package(
         .testTarget(
             name: "StoragePostgresTests",
             dependencies: [
-                "PostgresDriver", "RealServices", "Storage", "StorageConformance", "StoragePostgres", "Vocabulary",
+                "ConnectionPooling", "PostgresDriver", "RealServices", "Seeds", "Storage", "StorageConformance",
+                "StoragePostgres",
+                "StorageSQL", "StorageSQLite", "Vocabulary",
             ], path: "Tests/Adapters/StoragePostgresTests"),
         .testTarget(
             name: "RedisDriverTests",

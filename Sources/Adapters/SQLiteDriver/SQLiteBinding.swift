@@ -1,9 +1,32 @@
 import CSQLite
 package import Vocabulary
 
+/// Where the values of one statement lie until it has run: SQLite then need not make room for each of them.
+final class SQLiteScratch {
+    private static let size = 1 << 16
+    private let start = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 8)
+    /// How much of it is in use.
+    private(set) var used = 0
+
+    deinit { start.deallocate() }
+
+    /// - Returns: where a copy lies until ``clear(to:)``; nil if there is no room.
+    func keep(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawPointer? {
+        guard let source = bytes.baseAddress, bytes.count <= Self.size - used else { return nil }
+        let place = start + used
+        place.copyMemory(from: source, byteCount: bytes.count)
+        used += bytes.count
+        return UnsafeRawPointer(place)
+    }
+
+    /// What was kept since it held that much may go.
+    func clear(to mark: Int) { used = mark }
+}
+
 /// Sets the parameters of a statement, counted from 1.
 package struct SQLiteBinding {
     let statement: OpaquePointer
+    let scratch: SQLiteScratch
 
     package func integer(_ place: Int32, _ value: Int64) { sqlite3_bind_int64(statement, place, value) }
     package func integer(_ place: Int32, _ value: Int64?) {
@@ -12,19 +35,33 @@ package struct SQLiteBinding {
     package func text(_ place: Int32, _ value: String) {
         var value = value
         value.withUTF8 { bytes in
-            bytes.withMemoryRebound(to: CChar.self) { chars in
-                if let start = chars.baseAddress {
-                    _ = weir_bind_text(statement, place, start, Int32(chars.count))
-                } else {
-                    _ = weir_bind_text(statement, place, "", 0)
-                }
+            let bytes = UnsafeRawBufferPointer(bytes)
+            if let kept = scratch.keep(bytes) {
+                _ = weir_bind_text(statement, place, kept, Int32(bytes.count))
+            } else {
+                _ = weir_bind_copied_text(statement, place, bytes.baseAddress, Int32(bytes.count))
             }
         }
     }
     package func real(_ place: Int32, _ value: Double) { sqlite3_bind_double(statement, place, value) }
     package func null(_ place: Int32) { sqlite3_bind_null(statement, place) }
-    package func bytes(_ place: Int32, _ value: [UInt8]) {
-        value.withUnsafeBytes { _ = weir_bind_copied_bytes(statement, place, $0.baseAddress, Int32($0.count)) }
+    package func bytes(_ place: Int32, _ value: [UInt8]) { value.withUnsafeBytes { bytes(place, $0) } }
+
+    /// Sixteen bytes, so that the order of blobs is the order of identifiers.
+    package func identifier(_ place: Int32, _ value: Identifier) {
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2) { words in
+            words[0] = value.high.bigEndian
+            words[1] = value.low.bigEndian
+            bytes(place, UnsafeRawBufferPointer(words))
+        }
+    }
+
+    private func bytes(_ place: Int32, _ bytes: UnsafeRawBufferPointer) {
+        if let kept = scratch.keep(bytes) {
+            _ = weir_bind_bytes(statement, place, kept, Int32(bytes.count))
+        } else {
+            _ = weir_bind_copied_bytes(statement, place, bytes.baseAddress, Int32(bytes.count))
+        }
     }
 }
 
@@ -43,17 +80,5 @@ package struct SQLiteRow {
         let count = Int(sqlite3_column_bytes(statement, place))
         guard count > 0, let start = sqlite3_column_blob(statement, place) else { return [] }
         return [UInt8](UnsafeRawBufferPointer(start: start, count: count))
-    }
-}
-
-extension SQLiteBinding {
-    /// Sixteen bytes, so that the order of blobs is the order of identifiers.
-    package func identifier(_ place: Int32, _ value: Identifier) {
-        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 2) { words in
-            words[0] = value.high.bigEndian
-            words[1] = value.low.bigEndian
-            let bytes = UnsafeRawBufferPointer(words)
-            _ = weir_bind_copied_bytes(statement, place, bytes.baseAddress, Int32(bytes.count))
-        }
     }
 }

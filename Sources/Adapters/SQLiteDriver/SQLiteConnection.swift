@@ -14,6 +14,7 @@ package actor SQLiteConnection {
     private var statements: [String: OpaquePointer] = [:]
     /// The one used last: batches are mostly of one kind, and equal texts of one origin are told apart by address.
     private var last: (sql: String, statement: OpaquePointer)?
+    private let scratch = SQLiteScratch()
     /// Whether a transaction of several calls is under way, and who waits for its end.
     private var isTaken = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
@@ -98,11 +99,13 @@ package actor SQLiteConnection {
     /// Runs a statement and copies its rows out.
     package func answer(_ sql: String, bind: (SQLiteBinding) -> Void) throws(StorageFailure) -> SQLiteTable {
         let statement = try prepared(sql)
+        let mark = scratch.used
         defer {
             sqlite3_reset(statement)
             sqlite3_clear_bindings(statement)
+            scratch.clear(to: mark)
         }
-        bind(SQLiteBinding(statement: statement))
+        bind(SQLiteBinding(statement: statement, scratch: scratch))
         let columns = Int(sqlite3_column_count(statement))
         var cells: [SQLiteCell] = []
         while true {
@@ -121,11 +124,13 @@ package actor SQLiteConnection {
         _ sql: String, bind: (SQLiteBinding) -> Void = { _ in }, read: (SQLiteRow) -> Row
     ) throws(StorageFailure) -> [Row] {
         let statement = try prepared(sql)
+        let mark = scratch.used
         defer {
             sqlite3_reset(statement)
             sqlite3_clear_bindings(statement)
+            scratch.clear(to: mark)
         }
-        bind(SQLiteBinding(statement: statement))
+        bind(SQLiteBinding(statement: statement, scratch: scratch))
         var rows: [Row] = []
         while true {
             switch sqlite3_step(statement) {
@@ -145,10 +150,12 @@ package actor SQLiteConnection {
         _ sql: String, onlyReads: Bool, maxRows: Int, deadline: UInt64, bind: (SQLiteBinding) -> Void
     ) throws(StorageFailure) -> (columns: [String], rows: [[SQLiteCell]], changes: Int, lastID: Int64) {
         let statement = try prepared(sql)
+        let mark = scratch.used
         defer {
             sqlite3_progress_handler(database, 0, nil, nil)
             sqlite3_reset(statement)
             sqlite3_clear_bindings(statement)
+            scratch.clear(to: mark)
         }
         guard !onlyReads || sqlite3_stmt_readonly(statement) != 0 else {
             throw .broken("the statement does not only read")
@@ -161,7 +168,7 @@ package actor SQLiteConnection {
                     let end = context.map { $0.load(as: UInt64.self) } ?? .max
                     return Stopwatch.nanoseconds() > end ? 1 : 0
                 }, pointer)
-            bind(SQLiteBinding(statement: statement))
+            bind(SQLiteBinding(statement: statement, scratch: scratch))
             let columns = (0..<sqlite3_column_count(statement)).map { place in
                 sqlite3_column_name(statement, place).map { String(cString: $0) } ?? ""
             }

@@ -23,6 +23,9 @@ package struct PostgresDialect: Dialect {
         Condition(isNegated ? "\(column) <> ALL (?)" : "\(column) = ANY (?)", [list])
     }
 
+    /// Whole partitions go; by rows only what no partition is for.
+    package var agingTraces: String { "traces_default" }
+
     package var migrations: [Migration] { PostgresSchema.migrations }
     package var versionSetup: [String] { ["CREATE TABLE IF NOT EXISTS schema_versions (version int8 PRIMARY KEY)"] }
     package var formerVersion: String? { "SELECT coalesce(max(version), 0) FROM schema_versions" }

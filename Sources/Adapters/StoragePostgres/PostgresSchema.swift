@@ -66,5 +66,42 @@ enum PostgresSchema {
             UNION ALL VALUES ('reloads', 0), ('announced_at', 0)
             """,
         ]),
+        // Traces in partitions of time. Identifiers begin with the time: one can lie in one partition only, so each has its
+        // own key, and the whole needs none; so a partition may be split by channel, or be on another server. What was
+        // there becomes the first partition, as it is: only what claims to be of the future is moved.
+        Migration([
+            "ALTER TABLE traces RENAME TO traces_before",
+            "ALTER INDEX traces_pkey RENAME TO traces_before_pkey",
+            "ALTER INDEX traces_open RENAME TO traces_before_open",
+            "ALTER INDEX traces_failed RENAME TO traces_before_failed",
+            "ALTER INDEX traces_dead RENAME TO traces_before_dead",
+            """
+            CREATE TABLE traces (
+                id uuid NOT NULL, channel_id text NOT NULL, channel text NOT NULL, mode int8 NOT NULL,
+                status int8 NOT NULL, input bytea NOT NULL, result bytea NOT NULL, steps bytea NOT NULL,
+                error text NOT NULL, token_hash bytea NOT NULL, attempt int8 NOT NULL, is_dead bool NOT NULL,
+                owner text NOT NULL, epoch int8 NOT NULL, due_at int8 NOT NULL, created_at int8 NOT NULL,
+                started_at int8, completed_at int8, traceparent text NOT NULL) PARTITION BY RANGE (id)
+            """,
+            "CREATE TABLE traces_default PARTITION OF traces (PRIMARY KEY (id)) DEFAULT",
+            "CREATE INDEX traces_open ON traces (due_at) WHERE status < 2",
+            "CREATE INDEX traces_failed ON traces (id) WHERE status = 3",
+            "CREATE INDEX traces_dead ON traces (completed_at) WHERE is_dead",
+            """
+            DO $$
+            DECLARE edge uuid := (lpad(to_hex((ceil(extract(epoch FROM now()) / 3600) * 3600000)::int8), 12, '0')
+                || '00000000000000000000')::uuid;
+            BEGIN
+                IF EXISTS (SELECT 1 FROM traces_before) THEN
+                    WITH later AS (DELETE FROM traces_before WHERE id >= edge RETURNING *)
+                    INSERT INTO traces SELECT * FROM later;
+                    EXECUTE format(
+                        'ALTER TABLE traces ATTACH PARTITION traces_before FOR VALUES FROM (MINVALUE) TO (%L)', edge);
+                ELSE
+                    DROP TABLE traces_before;
+                END IF;
+            END $$
+            """,
+        ]),
     ]
 }

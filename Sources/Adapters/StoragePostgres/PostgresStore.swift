@@ -10,13 +10,20 @@ extension SQLStore where Driver == PostgresStoreDriver {
     /// Opens the database and brings its schema up to date.
     /// - Parameter url: as libpq reads it: `postgres://user@host/database?sslmode=verify-full`.
     package static func open(
-        url: String, limits: PoolLimits = PoolLimits()
+        url: String, limits: PoolLimits = PoolLimits(), partitions: PartitionLimits = PartitionLimits()
     ) async throws(StorageFailure) -> PostgresStore {
         guard url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") else {
             throw .broken("storage.url must begin with `postgres://`.")
         }
-        let driver = PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits), url: url)
-        do throws(StorageFailure) { try await Migrator(driver).up() } catch {
+        try await PostgresStoreDriver.withMigrating(url: url) { driver throws(StorageFailure) in
+            _ = try await Migrator(driver).up()
+        }
+        let driver = PostgresStoreDriver(
+            pool: PostgresPool(url: url, limits: limits), url: url, partitions: partitions)
+        do throws(StorageFailure) {
+            try await CopyMark.refuse(driver)
+            try await driver.prepare()
+        } catch {
             await driver.close()
             throw error
         }
@@ -26,17 +33,37 @@ extension SQLStore where Driver == PostgresStoreDriver {
     /// Looks at a database without changing it.
     /// - Returns: the version of its schema, 0 where there is none, and the newest this program knows.
     package static func inspect(url: String) async throws(StorageFailure) -> (version: Int, known: Int) {
-        let driver = PostgresStoreDriver(pool: PostgresPool(url: url), url: url)
+        let states = try await PostgresStoreDriver.withMigrating(url: url) { driver throws(StorageFailure) in
+            try await Migrator(driver).states()
+        }
+        return (states.last { $0.kind != .pending }?.version ?? 0, PostgresSchema.migrations.count)
+    }
+
+    /// What its pool did so far; for metrics.
+    package var figures: PoolFigures { driver.pool.figures }
+}
+
+extension PostgresStoreDriver {
+    /// For migrating, looking and copying: a few connections whose statements may take an hour, as some have to read all
+    /// there is.
+    package static func patient(url: String) -> PostgresStoreDriver {
+        var limits = PoolLimits()
+        limits.mostConnections = 2
+        limits.statementMilliseconds = 3_600_000
+        return PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits), url: url)
+    }
+
+    static func withMigrating<Result: Sendable>(
+        url: String, _ body: (PostgresStoreDriver) async throws(StorageFailure) -> Result
+    ) async throws(StorageFailure) -> Result {
+        let driver = patient(url: url)
         do throws(StorageFailure) {
-            let states = try await Migrator(driver).states()
+            let result = try await body(driver)
             await driver.close()
-            return (states.last { $0.kind != .pending }?.version ?? 0, PostgresSchema.migrations.count)
+            return result
         } catch {
             await driver.close()
             throw error
         }
     }
-
-    /// What its pool did so far; for metrics.
-    package var figures: PoolFigures { driver.pool.figures }
 }

@@ -2,15 +2,18 @@ import ConnectionPooling
 package import PostgresDriver
 package import Storage
 package import StorageSQL
+package import Vocabulary
 
 /// Reaches PostgreSQL for the store.
 package struct PostgresStoreDriver: StoreDriver {
     let pool: PostgresPool
+    let partitions: PartitionLimits
     /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
     let beats: PostgresPool
 
-    init(pool: PostgresPool, url: String) {
+    init(pool: PostgresPool, url: String, partitions: PartitionLimits = PartitionLimits()) {
         self.pool = pool
+        self.partitions = partitions
         var limits = PoolLimits()
         limits.mostConnections = 1
         limits.wait = 1_000_000_000
@@ -44,6 +47,14 @@ package struct PostgresStoreDriver: StoreDriver {
     package func backUp(to file: String) async throws(StorageFailure) {
         throw .broken(
             "A PostgreSQL database is backed up with PostgreSQL's own tools, such as pg_dump or pg_basebackup.")
+    }
+
+    package func prepare() async throws(StorageFailure) {
+        try await TracePartitions(pool: pool, limits: partitions).makeAhead()
+    }
+
+    package func dropTraces(below id: Identifier) async throws(StorageFailure) -> Int {
+        try await TracePartitions(pool: pool, limits: partitions).drop(below: id)
     }
 
     package func close() async {

@@ -50,6 +50,9 @@ package protocol Dialect: Sendable {
     /// Deletes the first rows in an order; the values of the condition are followed by how many.
     func deleteFirst(from table: String, where condition: String, by order: String) -> String
 
+    /// The table that old traces are deleted from row by row, where the rest goes with their partitions.
+    var agingTraces: String { get }
+
     // MARK: The schema
 
     /// In order, from version 1. One that was released never changes.
@@ -120,6 +123,8 @@ extension Dialect {
     package func deleteFirst(from table: String, where condition: String, by order: String) -> String {
         "DELETE FROM \(table) WHERE id IN (SELECT id FROM \(table) WHERE \(condition) ORDER BY \(order) LIMIT ?)"
     }
+
+    package var agingTraces: String { "traces" }
 
     package var versionSetup: [String] { [] }
     package var formerVersion: String? { nil }

@@ -3,10 +3,10 @@ import Vocabulary
 
 /// The statements about definitions, admin keys and the audit log whose text never changes.
 struct RecordTexts: Sendable {
-    private static let definitionColumns = [
+    static let definitionColumns = [
         "kind", "id", "version", "status", "rollout", "body", "content_hash", "created_at", "updated_at",
     ]
-    private static let keyColumns = [
+    static let keyColumns = [
         "id", "name", "scope", "prefix", "hash", "created_at", "expires_at", "last_used_at",
     ]
     static let auditColumns = [

@@ -91,7 +91,7 @@ extension SQLStore {
     }
 
     package func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
-        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit, epoch)
+        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit, epoch, traces.deleteAged)
     }
 
     package func deleteTraces(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
@@ -101,17 +101,18 @@ extension SQLStore {
         // The edge goes too.
         let (low, carry) = edge.low.addingReportingOverflow(1)
         return try await deleteTraces(
-            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch)
+            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch, traces.deleteBelow)
     }
 
+    /// Whole partitions first, where there are some.
     private func deleteTraces(
-        below id: Identifier, limit: Int, _ epoch: Int64
+        below id: Identifier, limit: Int, _ epoch: Int64, _ text: String
     ) async throws(StorageFailure) -> Int {
         try await checkEpoch(epoch)
         let dropped = try await driver.dropTraces(below: id)
         // Whoever deletes asks again as long as a full piece goes.
         guard dropped < limit else { return limit }
         let values: [StoreValue] = [.uuid(id), .integer(epoch), .integer(Int64(limit - dropped))]
-        return try await dropped + fenced(StoreStatement(traces.deleteBelow, values), epoch)
+        return try await dropped + fenced(StoreStatement(text, values), epoch)
     }
 }

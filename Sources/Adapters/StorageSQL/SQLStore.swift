@@ -31,6 +31,8 @@ package final class SQLStore<Driver: StoreDriver>: DurableStore {
 
     package func backUp(to file: String) async throws(StorageFailure) { try await driver.backUp(to: file) }
 
+    package func prepare() async throws(StorageFailure) { try await driver.prepare() }
+
     package func close() async { await driver.close() }
 
     /// One statement that changes nothing.

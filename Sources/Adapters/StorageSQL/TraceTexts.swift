@@ -18,6 +18,8 @@ struct TraceTexts: Sendable {
     let backlog: String
     let purge: String
     let edge: String
+    /// What is too old, and what is too much.
+    let deleteAged: String
     let deleteBelow: String
     /// As ``list``, with nothing in the place of the large ones.
     let smallList: String
@@ -48,10 +50,9 @@ struct TraceTexts: Sendable {
         backlog = "SELECT count(*), \(bytes) FROM traces WHERE status < 2"
         purge = dialect.marked("DELETE FROM traces WHERE \(dialect.isTrue("is_dead")) AND completed_at < ?")
         edge = dialect.marked("SELECT id FROM traces ORDER BY id DESC LIMIT 1 OFFSET ?")
-        deleteBelow = dialect.marked(
-            dialect.deleteFirst(
-                from: "traces",
-                where: "id < ? AND status >= 2 AND \(dialect.isFalse("is_dead")) AND \(ClusterTexts.leads)", by: "id"))
+        let finished = "id < ? AND status >= 2 AND \(dialect.isFalse("is_dead")) AND \(ClusterTexts.leads)"
+        deleteAged = dialect.marked(dialect.deleteFirst(from: dialect.agingTraces, where: finished, by: "id"))
+        deleteBelow = dialect.marked(dialect.deleteFirst(from: "traces", where: finished, by: "id"))
         let large: Set = ["input", "result", "steps"]
         smallList = Self.columns.map { large.contains($0) ? dialect.emptyBytes : $0 }.joined(separator: ", ")
     }

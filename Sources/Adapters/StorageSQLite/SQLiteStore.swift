@@ -11,6 +11,7 @@ extension SQLStore where Driver == SQLiteStoreDriver {
         let driver = try await SQLiteStoreDriver.open(url: url)
         do throws(StorageFailure) {
             try await Migrator(driver.writing).up()
+            try await CopyMark.refuse(driver.writing)
             try await driver.reader.open(driver.path, readOnly: true)
         } catch {
             await driver.close()
@@ -50,4 +51,26 @@ extension SQLiteStoreDriver {
 
     /// Reads where it writes, for as long as the other connection is not open.
     var writing: SQLiteStoreDriver { SQLiteStoreDriver(writer: writer, reader: writer, path: path, lock: lock) }
+}
+
+extension SQLiteStoreDriver {
+    /// For looking at a file that a server may have open; writes are refused.
+    package static func forReading(url: String) async throws(StorageFailure) -> SQLiteStoreDriver {
+        let path = String(url.dropFirst(7))
+        let connection = SQLiteConnection(label: "weir.sqlite.looking")
+        try await connection.open(path, readOnly: true)
+        return SQLiteStoreDriver(writer: connection, reader: connection, path: path, lock: nil)
+    }
+
+    /// For migrating and copying: nobody else has the file meanwhile; its schema is as it was.
+    package static func forWriting(url: String) async throws(StorageFailure) -> SQLiteStoreDriver {
+        try await open(url: url).writing
+    }
+
+    /// An empty database that goes when it is closed.
+    package static func inMemory() async throws(StorageFailure) -> SQLiteStoreDriver {
+        let connection = SQLiteConnection(label: "weir.sqlite.memory")
+        try await connection.open(":memory:", readOnly: false, isOurs: false)
+        return SQLiteStoreDriver(writer: connection, reader: connection, path: ":memory:", lock: nil)
+    }
 }

@@ -48,7 +48,9 @@ package protocol TraceStore: Sendable {
     /// Deletes dead letters that completed before.
     func purgeDead(before: Timestamp) async throws(StorageFailure) -> Int
 
-    /// Deletes up to `limit` completed or failed (never dead, pending or running) traces created before, oldest first.
+    /// Deletes up to `limit` completed or failed (never dead, pending or running) traces created before, oldest first. A
+    /// store that keeps traces in partitions of time drops whole ones, in which all is old enough: what is not in such a
+    /// partition yet may stay until it is, and more than `limit` may go at once.
     /// - Parameter epoch: the leader's. Where another leads by now, throws `.conflict` and deletes nothing; so do all that
     ///   take one.
     func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int
@@ -63,5 +65,12 @@ package protocol DurableStore: DefinitionStore, AdminKeyStore, AuditStore, Trace
     func ping() async throws(StorageFailure)
     /// Writes everything, as of one moment, to a new file that is verified; requests go on meanwhile.
     func backUp(to file: String) async throws(StorageFailure)
+    /// What is made ahead of time, such as the partitions of the next days; called now and then. Cheap where there is
+    /// nothing to do.
+    func prepare() async throws(StorageFailure)
     func close() async
+}
+
+extension DurableStore {
+    package func prepare() async throws(StorageFailure) {}
 }

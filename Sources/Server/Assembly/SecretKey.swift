@@ -46,7 +46,7 @@ enum SecretKey {
 
     /// Where the key is kept, for databases that are files.
     static func file(of settings: Settings) -> String? {
-        settings.storageURL.hasPrefix("sqlite:") ? String(settings.storageURL.dropFirst(7)) + ".key" : nil
+        Stores.file(of: settings.storageURL).map { $0 + ".key" }
     }
 
     static func bytes(_ digits: String) -> [UInt8] {

@@ -44,7 +44,7 @@ final class Upkeep: Sendable {
 
     func run() async {
         var turn = 0
-        var next = (rescue: 0, ping: 0, keys: 300, cleanup: 0)
+        var next = (rescue: 0, ping: 0, keys: 300, prepare: 300, cleanup: 0)
         while !isStopped.load(ordering: .relaxed) {
             if turn >= next.rescue {
                 let leased = await queue.rescueOnce()
@@ -61,6 +61,10 @@ final class Upkeep: Sendable {
                 await noteKeysOnce()
                 next.keys = turn + 300
             }
+            if turn >= next.prepare {
+                await prepareOnce()
+                next.prepare = turn + 3000
+            }
             if turn >= next.cleanup, let epoch = membership.leaderEpoch {
                 await cleanUpOnce(epoch)
                 next.cleanup = turn + settings.traceCleanupIntervalSeconds * 5
@@ -74,6 +78,12 @@ final class Upkeep: Sendable {
     private func noteKeysOnce() async {
         do throws(StorageFailure) { try await keys.flushUses(to: store) } catch {
             logger.warning("the last use of admin keys could not be noted", metadata: ["reason": "\(error)"])
+        }
+    }
+
+    private func prepareOnce() async {
+        do throws(StorageFailure) { try await store.prepare() } catch {
+            logger.warning("partitions could not be made ahead", metadata: ["reason": "\(error)"])
         }
     }
 

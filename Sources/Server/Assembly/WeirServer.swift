@@ -9,7 +9,6 @@ import JSONTree
 package import Logging
 import NIOCore
 import Storage
-import StoragePostgres
 import StorageSQLite
 import Synchronization
 import Telemetry
@@ -34,7 +33,7 @@ package enum WeirServer {
         // A terminal that is closed ends no server; where there are certificates, they are looked at again.
         Glibc.signal(SIGHUP, SIG_IGN)
         let plan = try ServingPlan(settings)
-        let store = try await openStore(settings.storageURL)
+        let store = try await Stores.open(settings)
         let secrets = try SecretKey.secrets(settings)
         let parts = try ServerParts(
             settings: settings, plan: plan, store: store, secrets: secrets, logger: logger, prettyLogs: prettyLogs)
@@ -85,18 +84,6 @@ package enum WeirServer {
     package static func restore(_ file: String, _ settings: Settings) async throws {
         do throws(StorageFailure) { try await SQLiteStore.restore(file, toURL: settings.storageURL) } catch {
             throw StartFailure("`\(file)` cannot be restored: \(error.sentence)")
-        }
-    }
-
-    private static func openStore(_ url: String) async throws -> any DurableStore {
-        if url == "memory:" { return InMemoryStore() }
-        do throws(StorageFailure) {
-            if url.hasPrefix("postgres") { return try await PostgresStore.open(url: url) }
-            return try await SQLiteStore.open(url: url)
-        } catch {
-            // The URL of a server may hold a password.
-            let name = url.hasPrefix("sqlite:") ? "`\(url)`" : "in PostgreSQL"
-            throw StartFailure("The database \(name) cannot be used: \(error.sentence)")
         }
     }
 }

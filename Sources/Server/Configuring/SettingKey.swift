@@ -50,6 +50,12 @@ struct SettingKey: Sendable {
             "Where everything is kept: sqlite: and a path, or postgres://user@host/database with what libpq takes.",
             isSecret: true),
         .init(
+            "storage.trace_partition_hours", .number(\.tracePartitionHours, 0...8760),
+            "Hours of traces in one partition of a PostgreSQL database; 0 for a third of the retention."),
+        .init(
+            "storage.trace_hash_partitions", .number(\.traceHashPartitions, 1...64),
+            "Each new partition is split in so many by channel; 1 for not."),
+        .init(
             "ingest.max_payload_size", .number(\.maxPayloadSize, 1024...(1 << 30)), "Bytes of a data request's body."),
         .init("ingest.max_json_depth", .number(\.maxJSONDepth, 4...512), "Arrays and objects inside one another."),
         .init("storage.backup_dir", .text(\.backupFolder, choices: []), "Where backups are put."),

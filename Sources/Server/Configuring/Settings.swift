@@ -32,6 +32,9 @@ package struct Settings: Sendable, Equatable {
     package var corsAllowsCredentials = false
     package var corsMaxAgeSeconds = 600
     package var storageURL = "sqlite:weir.db"
+    /// 0 chooses a length that makes a handful of them.
+    package var tracePartitionHours = 0
+    package var traceHashPartitions = 1
     package var maxPayloadSize = 1 << 20
     package var maxJSONDepth = 128
     package var backupFolder = "./backups"

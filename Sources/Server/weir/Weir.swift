@@ -11,6 +11,7 @@ struct Weir: AsyncParsableCommand {
             Keys.self, MCP.self, Doctor.self,
             Backup.self,
             Restore.self,
+            Migrate.self, Storage.self,
             Logic.self, Config.self,
             OpenAPI.self, Completions.self, Version.self,
         ])

@@ -64,6 +64,6 @@ package enum Diagnosis {
     }
 
     private static func databasePath(_ settings: Settings) -> String? {
-        settings.storageURL.hasPrefix("sqlite:") ? String(settings.storageURL.dropFirst(7)) : nil
+        Stores.file(of: settings.storageURL)
     }
 }

@@ -47,7 +47,7 @@ extension PostgresStoreDriver {
         var limits = PoolLimits()
         limits.mostConnections = 2
         limits.statementMilliseconds = 3_600_000
-        return PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits))
+        return PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits), url: url)
     }
 
     static func withMigrating<Result: Sendable>(

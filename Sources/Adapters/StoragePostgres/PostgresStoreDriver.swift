@@ -7,7 +7,7 @@ package import Vocabulary
 /// Reaches PostgreSQL for the store.
 package struct PostgresStoreDriver: StoreDriver, PoolReporting {
     let pool: PostgresPool
-    var partitions: PartitionLimits
+    let partitions: PartitionLimits
     /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
     let beats: PostgresPool
 

@@ -32,7 +32,11 @@ extension SQLStore {
             ("accept a trace", traces.insert(record)), ("settle a trace", traces.settle(settlement)),
             ("settle an occurrence", traces.settleOccurrence(settlement)),
             ("read a trace", StoreStatement(traces.trace, [.uuid(id)])),
-            ("find what is due", leasing(limit: 100, alive: ["owner"], now: now)),
+            (
+                "find what is due",
+                leasing(limit: 100, owner: "owner", patience: .seconds(5), now: now, unserved: ["other"])
+            ),
+            ("find what nobody has", leasing(limit: 100, owner: "owner", patience: nil, now: now, unserved: [])),
             ("take a trace", traces.take(id, owner: "owner")), ("replace a trace", traces.delete(id)),
             ("count the backlog", StoreStatement(traces.backlog)),
             ("list traces", listing(TraceFilter(), before: id, limit: 50, offset: 0, ascending: false)),

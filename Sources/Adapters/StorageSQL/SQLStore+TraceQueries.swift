@@ -91,8 +91,7 @@ extension SQLStore {
     }
 
     package func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
-        let id = Identifier(at: before, random: (0, 0))
-        return try await deleteTraces(below: id, limit: limit, epoch, with: traces.deleteAged)
+        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit, epoch, traces.deleteAged)
     }
 
     package func deleteTraces(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
@@ -102,13 +101,17 @@ extension SQLStore {
         // The edge goes too.
         let (low, carry) = edge.low.addingReportingOverflow(1)
         return try await deleteTraces(
+<<<<<<< HEAD
             below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch,
             with: traces.deleteBelow)
+=======
+            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch, traces.deleteBelow)
+>>>>>>> be972b6680156d83c7cf2a97ef130e0aa819d179
     }
 
     /// Whole partitions first, where there are some.
     private func deleteTraces(
-        below id: Identifier, limit: Int, _ epoch: Int64, with text: String
+        below id: Identifier, limit: Int, _ epoch: Int64, _ text: String
     ) async throws(StorageFailure) -> Int {
         try await checkEpoch(epoch)
         let dropped = try await driver.dropTraces(below: id)

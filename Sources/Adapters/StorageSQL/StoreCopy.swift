@@ -40,6 +40,9 @@ package struct StoreCopy<Source: StoreDriver, Target: StoreDriver>: Sendable {
         for shape in TableShape.all {
             try await copy(shape) { progress(.copying(table: shape.name, rows: $0)) }
         }
+        // Who leads next must do it under a later epoch than anybody before.
+        let epoch = "UPDATE leadership SET epoch = (SELECT value FROM numbers WHERE name = 'schedule_epoch')"
+        try await target.run([StoreStatement(epoch)], canRepeat: true)
         var tables: [CopiedTable] = []
         for shape in TableShape.all {
             progress(.verifying(table: shape.name))

@@ -61,7 +61,7 @@ final class Upkeep: Sendable {
                 await noteKeysOnce()
                 next.keys = turn + 300
             }
-            if turn >= next.prepare, membership.leaderEpoch != nil {
+            if turn >= next.prepare {
                 await prepareOnce()
                 next.prepare = turn + 3000
             }

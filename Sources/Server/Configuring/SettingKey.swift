@@ -50,8 +50,8 @@ struct SettingKey: Sendable {
             "Where everything is kept: sqlite: and a path, or postgres://user@host/database with what libpq takes.",
             isSecret: true),
         .init(
-            "storage.trace_partition_hours", .number(\.tracePartitionHours, 1...8760),
-            "Hours of traces in one partition of a PostgreSQL database; retention drops whole ones."),
+            "storage.trace_partition_hours", .number(\.tracePartitionHours, 0...8760),
+            "Hours of traces in one partition of a PostgreSQL database; 0 for a third of the retention."),
         .init(
             "storage.trace_hash_partitions", .number(\.traceHashPartitions, 1...64),
             "Each new partition is split in so many by channel; 1 for not."),

@@ -32,7 +32,8 @@ package struct Settings: Sendable, Equatable {
     package var corsAllowsCredentials = false
     package var corsMaxAgeSeconds = 600
     package var storageURL = "sqlite:weir.db"
-    package var tracePartitionHours = 24
+    /// 0 chooses a length that makes a handful of them.
+    package var tracePartitionHours = 0
     package var traceHashPartitions = 1
     package var storagePoolSize = 8
     package var storagePoolMinimum = 0

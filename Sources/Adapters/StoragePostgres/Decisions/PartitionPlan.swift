@@ -24,7 +24,7 @@ struct PartitionPlan {
 
     let hours: Int
     /// How many spans are made ahead: an upkeep that fails for that long does no harm.
-    static let ahead = 3
+    static let ahead = 2
     private static let hour: UInt64 = 3_600_000
 
     /// Spans without a partition, from the present one on. None overlaps another or what is there.

@@ -13,13 +13,25 @@ enum Stores {
         do throws(StorageFailure) {
             if isPostgres(url) {
                 let partitions = PartitionLimits(
+<<<<<<< HEAD
                     hours: settings.tracePartitionHours, hashes: settings.traceHashPartitions)
                 return try await PostgresStore.open(url: url, limits: .init(settings), partitions: partitions)
+=======
+                    hours: partitionHours(settings), hashes: settings.traceHashPartitions)
+                return try await PostgresStore.open(url: url, partitions: partitions)
+>>>>>>> be972b6680156d83c7cf2a97ef130e0aa819d179
             }
             return try await SQLiteStore.open(url: url)
         } catch {
             throw StartFailure("The database \(name(url)) cannot be used: \(error.sentence)")
         }
+    }
+
+    /// Hours in a partition. Every lookup looks at each partition's name: a handful is cheap, a hundred is not. So a third
+    /// of the retention, and a month where everything is kept.
+    static func partitionHours(_ settings: Settings) -> Int {
+        if settings.tracePartitionHours > 0 { return settings.tracePartitionHours }
+        return settings.traceRetentionHours > 0 ? min(8760, max(1, settings.traceRetentionHours / 3)) : 720
     }
 
     /// For looking; nothing is made or changed.

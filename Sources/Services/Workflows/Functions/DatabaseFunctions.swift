@@ -101,8 +101,7 @@ final class DatabaseReadFunction: WorkflowFunction {
 final class DatabaseWriteFunction: WorkflowFunction {
     static let description = FunctionDescription(
         name: "db_write", category: .connector, retrySafety: .unsafeWrite,
-        summary:
-            "Changes a database with one statement and parameters; writes rows_affected, and last_insert_id or rows.",
+        summary: "Changes a database with one statement with parameters; writes rows_affected, last_insert_id, rows.",
         fields: DatabaseInput.fields)
 
     private let input: DatabaseInput

@@ -101,12 +101,7 @@ extension SQLStore {
         // The edge goes too.
         let (low, carry) = edge.low.addingReportingOverflow(1)
         return try await deleteTraces(
-<<<<<<< HEAD
-            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch,
-            with: traces.deleteBelow)
-=======
             below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch, traces.deleteBelow)
->>>>>>> be972b6680156d83c7cf2a97ef130e0aa819d179
     }
 
     /// Whole partitions first, where there are some.

@@ -13,13 +13,8 @@ enum Stores {
         do throws(StorageFailure) {
             if isPostgres(url) {
                 let partitions = PartitionLimits(
-<<<<<<< HEAD
-                    hours: settings.tracePartitionHours, hashes: settings.traceHashPartitions)
-                return try await PostgresStore.open(url: url, limits: .init(settings), partitions: partitions)
-=======
                     hours: partitionHours(settings), hashes: settings.traceHashPartitions)
-                return try await PostgresStore.open(url: url, partitions: partitions)
->>>>>>> be972b6680156d83c7cf2a97ef130e0aa819d179
+                return try await PostgresStore.open(url: url, limits: .init(settings), partitions: partitions)
             }
             return try await SQLiteStore.open(url: url)
         } catch {

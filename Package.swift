@@ -97,14 +97,19 @@ let package = Package(
                 "Workflows", "Traces", "Definitions",
             ], path: "Sources/Services/Channels", swiftSettings: swift),
         .target(
+            name: "Cluster", dependencies: ["Storage", "Vocabulary"], path: "Sources/Services/Cluster",
+            swiftSettings: swift),
+        .target(
             name: "Schedules",
-            dependencies: ["Vocabulary", "JSONTree", "Storage", "Timetables", "Traces", "Definitions", "Channels"],
+            dependencies: [
+                "Vocabulary", "JSONTree", "Storage", "Timetables", "Traces", "Definitions", "Channels", "Cluster",
+            ],
             path: "Sources/Services/Schedules", swiftSettings: swift),
         .target(
             name: "AdminAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Connectors", "Storage", "Telemetry", "Traces", "Workflows", "Definitions",
-                "Schedules", "Timetables",
+                "Vocabulary", "JSONTree", "Cluster", "Connectors", "Storage", "Telemetry", "Traces", "Workflows",
+                "Definitions", "Schedules", "Timetables",
                 .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .target(
@@ -177,7 +182,8 @@ let package = Package(
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
                 "OutboundHTTPClient",
-                "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
+                "OutboundPostgres", "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules",
+                "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",
@@ -261,9 +267,12 @@ let package = Package(
         .testTarget(
             name: "SchedulesTests",
             dependencies: [
-                "Channels", "Connectors", "Definitions", "JSONTree", "Schedules", "Seeds", "Storage", "Telemetry",
-                "Traces", "Vocabulary", "Workflows",
+                "Channels", "Cluster", "Connectors", "Definitions", "JSONTree", "Schedules", "Seeds", "Storage",
+                "Telemetry", "Traces", "Vocabulary", "Workflows",
             ], path: "Tests/Services/SchedulesTests"),
+        .testTarget(
+            name: "ClusterTests", dependencies: ["Cluster", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Services/ClusterTests"),
         .testTarget(
             name: "ChannelsTests", dependencies: ["Channels", "Definitions"], path: "Tests/Services/ChannelsTests"),
         .testTarget(

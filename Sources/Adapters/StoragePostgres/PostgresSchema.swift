@@ -49,6 +49,22 @@ enum PostgresSchema {
                 id text PRIMARY KEY, name text NOT NULL, scope text NOT NULL, prefix text NOT NULL,
                 hash bytea NOT NULL, created_at int8 NOT NULL, expires_at int8, last_used_at int8)
             """,
-        ])
+        ]),
+        Migration([
+            """
+            CREATE TABLE instances (
+                id text PRIMARY KEY, version text NOT NULL, address text NOT NULL, generation int8 NOT NULL,
+                admin_keys int8 NOT NULL, reloads int8 NOT NULL, included text NOT NULL, excluded text NOT NULL,
+                runs_schedules int8 NOT NULL, connections int8 NOT NULL, queued int8 NOT NULL, workers int8 NOT NULL,
+                workers_active int8 NOT NULL, started_at int8 NOT NULL, beat_at int8 NOT NULL)
+            """,
+            "CREATE TABLE leadership (holder text NOT NULL, expires_at int8 NOT NULL, epoch int8 NOT NULL)",
+            "INSERT INTO leadership SELECT '', 0, value FROM numbers WHERE name = 'schedule_epoch'",
+            """
+            INSERT INTO numbers
+            SELECT 'wanted', value FROM numbers WHERE name = 'generation'
+            UNION ALL VALUES ('reloads', 0), ('announced_at', 0)
+            """,
+        ]),
     ]
 }

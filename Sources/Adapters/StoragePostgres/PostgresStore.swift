@@ -15,7 +15,7 @@ extension SQLStore where Driver == PostgresStoreDriver {
         guard url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") else {
             throw .broken("storage.url must begin with `postgres://`.")
         }
-        let driver = PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits))
+        let driver = PostgresStoreDriver(pool: PostgresPool(url: url, limits: limits), url: url)
         do throws(StorageFailure) { try await Migrator(driver).up() } catch {
             await driver.close()
             throw error
@@ -26,7 +26,7 @@ extension SQLStore where Driver == PostgresStoreDriver {
     /// Looks at a database without changing it.
     /// - Returns: the version of its schema, 0 where there is none, and the newest this program knows.
     package static func inspect(url: String) async throws(StorageFailure) -> (version: Int, known: Int) {
-        let driver = PostgresStoreDriver(pool: PostgresPool(url: url))
+        let driver = PostgresStoreDriver(pool: PostgresPool(url: url), url: url)
         do throws(StorageFailure) {
             let states = try await Migrator(driver).states()
             await driver.close()

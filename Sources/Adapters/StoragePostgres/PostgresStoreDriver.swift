@@ -1,3 +1,4 @@
+import ConnectionPooling
 package import PostgresDriver
 package import Storage
 package import StorageSQL
@@ -5,12 +6,29 @@ package import StorageSQL
 /// Reaches PostgreSQL for the store.
 package struct PostgresStoreDriver: StoreDriver {
     let pool: PostgresPool
+    /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
+    let beats: PostgresPool
+
+    init(pool: PostgresPool, url: String) {
+        self.pool = pool
+        var limits = PoolLimits()
+        limits.mostConnections = 1
+        limits.wait = 1_000_000_000
+        limits.statementMilliseconds = 1000
+        limits.openSeconds = 2
+        beats = PostgresPool(url: url, limits: limits)
+    }
+
     package var dialect: any Dialect { PostgresDialect() }
 
     package func run(
         _ statements: [StoreStatement], canRepeat: Bool
     ) async throws(StorageFailure) -> [PostgresTable] {
         try await pool.run(statements.map { PostgresStatement($0) }, canRepeat: canRepeat)
+    }
+
+    package func pulse(_ statements: [StoreStatement]) async throws(StorageFailure) -> [PostgresTable] {
+        try await beats.run(statements.map { PostgresStatement($0) }, canRepeat: true)
     }
 
     package func read(_ statements: [StoreStatement]) async throws(StorageFailure) -> [PostgresTable] {
@@ -28,7 +46,10 @@ package struct PostgresStoreDriver: StoreDriver {
             "A PostgreSQL database is backed up with PostgreSQL's own tools, such as pg_dump or pg_basebackup.")
     }
 
-    package func close() async { await pool.close() }
+    package func close() async {
+        await beats.close()
+        await pool.close()
+    }
 }
 
 extension PostgresTransaction: StoreTransaction {

@@ -18,6 +18,20 @@ package protocol Dialect: Sendable {
     /// As ``lockingRows``, but rows that somebody else holds are passed over, not waited for.
     var lockingFreeRows: String { get }
 
+    /// As ``lockingRows``, but others may do the same.
+    var sharingRows: String { get }
+
+    // MARK: Instances
+
+    /// Whether several processes may have the database open.
+    var isShared: Bool { get }
+    /// Microseconds since 1970 by the database's clock, as a whole number, whenever it is looked at.
+    var now: String { get }
+    /// Ends the session of a transaction that begins with it and then says nothing for a second; nil where nothing does.
+    var endingSilence: String? { get }
+    /// Tells those who listen, when the transaction is committed, that something was announced; nil where nobody can.
+    var announcing: String? { get }
+
     /// Appended to a table's name: the planner takes that index, where it would not by itself.
     func using(index: String) -> String
 
@@ -76,6 +90,11 @@ extension Dialect {
     package func isFalse(_ column: String) -> String { "\(column) = 0" }
     package var lockingRows: String { " FOR UPDATE" }
     package var lockingFreeRows: String { " FOR UPDATE SKIP LOCKED" }
+    package var sharingRows: String { " FOR SHARE" }
+    package var isShared: Bool { false }
+    package var now: String { "0" }
+    package var endingSilence: String? { nil }
+    package var announcing: String? { nil }
     package func using(index: String) -> String { "" }
     package func wholeNumber(_ expression: String) -> String { expression }
 

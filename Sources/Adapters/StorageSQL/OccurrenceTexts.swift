@@ -9,8 +9,6 @@ struct OccurrenceTexts: Sendable {
     ]
     static let list = columns.joined(separator: ", ")
 
-    let nextEpoch = "UPDATE numbers SET value = value + 1 WHERE name = 'schedule_epoch'"
-    let epoch = "SELECT value FROM numbers WHERE name = 'schedule_epoch'"
     let cursors = "SELECT channel_id, through FROM schedule_cursors"
     let cursor: String
     let held: String
@@ -40,9 +38,13 @@ struct OccurrenceTexts: Sendable {
         occurrence = dialect.marked("SELECT \(Self.list) FROM occurrences WHERE id = ?")
         edge = dialect.marked("SELECT scheduled_for FROM occurrences ORDER BY scheduled_for DESC LIMIT 1 OFFSET ?")
         deleteBefore = dialect.marked(
-            dialect.deleteFirst(from: "occurrences", where: "scheduled_for < ? AND status <> 1", by: "scheduled_for"))
+            dialect.deleteFirst(
+                from: "occurrences", where: "scheduled_for < ? AND status <> 1 AND \(ClusterTexts.leads)",
+                by: "scheduled_for"))
         deleteThrough = dialect.marked(
-            dialect.deleteFirst(from: "occurrences", where: "scheduled_for <= ? AND status > 1", by: "scheduled_for"))
+            dialect.deleteFirst(
+                from: "occurrences", where: "scheduled_for <= ? AND status > 1 AND \(ClusterTexts.leads)",
+                by: "scheduled_for"))
         isPendingText = dialect.marked("SELECT 1 FROM occurrences WHERE id = ? AND status = 0")
         holderText = dialect.marked(
             """

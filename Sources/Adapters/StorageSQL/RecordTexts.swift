@@ -35,7 +35,7 @@ struct RecordTexts: Sendable {
         }
         definitions = joined("definitions", Self.definitionColumns, "generation")
         keys = joined("admin_keys", Self.keyColumns, "admin_keys")
-        deleteAudit = dialect.marked("DELETE FROM audit WHERE created_at < ?")
+        deleteAudit = dialect.marked("DELETE FROM audit WHERE created_at < ? AND \(ClusterTexts.leads)")
         putDefinitionText = dialect.marked(
             dialect.upsert(into: "definitions", Self.definitionColumns, key: ["kind", "id", "version"]))
         removeDefinitionText = dialect.marked("DELETE FROM definitions WHERE kind = ? AND id = ?")

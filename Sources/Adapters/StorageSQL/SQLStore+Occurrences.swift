@@ -2,11 +2,6 @@ package import Storage
 package import Vocabulary
 
 extension SQLStore {
-    package func beginScheduling() async throws(StorageFailure) -> Int64 {
-        let statements = [occurrences.nextEpoch, occurrences.epoch].map { StoreStatement($0) }
-        return try await driver.run(statements, canRepeat: false)[1].first?.integer(0) ?? 0
-    }
-
     package func scheduleCursors() async throws(StorageFailure) -> [String: Timestamp] {
         let rows = try await read(StoreStatement(occurrences.cursors)).map { ($0.text(0), $0.time(1)) }
         return Dictionary(rows, uniquingKeysWith: { first, _ in first })
@@ -15,9 +10,11 @@ extension SQLStore {
     /// Writers of the ledger come one after the other: each holds the row of the epoch until it has committed.
     package func record(_ entries: LedgerEntries, epoch: Int64?) async throws(StorageFailure) -> LedgerOutcome {
         let (texts, traces) = (occurrences, traces)
-        let newest = StoreStatement(texts.epoch + dialect.lockingRows)
+        let newest = StoreStatement(ClusterTexts.epoch + dialect.lockingRows)
+        let patience = dialect.endingSilence.map { [StoreStatement($0)] } ?? []
         return try await driver.transaction { transaction throws(StorageFailure) in
-            let newest = try await transaction.run([newest])[0].first?.integer(0) ?? 0
+            // One that is frozen or cut off in here keeps nobody from leading: the server ends its session.
+            let newest = try await transaction.run(patience + [newest]).last?.first?.integer(0) ?? 0
             if let epoch, epoch < newest { return .fenced }
             // Everything is judged before anything is written: what is refused leaves no trace.
             let holders = (entries.claims + entries.inserts).compactMap(texts.holder)
@@ -95,13 +92,15 @@ extension SQLStore {
         return Int(table.first?.integer(0) ?? 0)
     }
 
-    package func deleteOccurrences(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int {
-        try await change(StoreStatement(occurrences.deleteBefore, [.time(before), .integer(Int64(limit))]))
+    package func deleteOccurrences(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
+        let values: [StoreValue] = [.time(before), .integer(epoch), .integer(Int64(limit))]
+        return try await fenced(StoreStatement(occurrences.deleteBefore, values), epoch)
     }
 
-    package func deleteOccurrences(keeping: Int, limit: Int) async throws(StorageFailure) -> Int {
+    package func deleteOccurrences(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
         let edge = StoreStatement(occurrences.edge, [.integer(Int64(keeping))])
         guard let through = try await read(edge).first?.time(0) else { return 0 }
-        return try await change(StoreStatement(occurrences.deleteThrough, [.time(through), .integer(Int64(limit))]))
+        let values: [StoreValue] = [.time(through), .integer(epoch), .integer(Int64(limit))]
+        return try await fenced(StoreStatement(occurrences.deleteThrough, values), epoch)
     }
 }

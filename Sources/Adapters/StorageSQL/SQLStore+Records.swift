@@ -15,13 +15,16 @@ extension SQLStore {
     package func commit(
         _ change: DefinitionChange, expecting generation: Int64
     ) async throws(StorageFailure) -> Int64 {
-        try await driver.transaction { transaction throws(StorageFailure) in
+        let announcement = change.isAnnounced ? instances.announcement(ofGeneration: generation + 1) : []
+        let raised = try await driver.transaction { transaction throws(StorageFailure) in
             try await raise("generation", from: generation, transaction)
             try await transaction.run(
                 change.removals.map(records.remove) + change.puts.map { records.put($0) }
-                    + change.audit.map(records.insert))
+                    + change.audit.map(records.insert) + announcement)
             return generation + 1
         }
+        if change.isAnnounced { noteAlone { $0.generation = max($0.generation, raised) } }
+        return raised
     }
 
     package func loadAdminKeys() async throws(StorageFailure) -> AdminKeySnapshot {
@@ -33,13 +36,15 @@ extension SQLStore {
     }
 
     package func commit(_ change: AdminKeyChange, expecting generation: Int64) async throws(StorageFailure) -> Int64 {
-        try await driver.transaction { transaction throws(StorageFailure) in
+        let raised = try await driver.transaction { transaction throws(StorageFailure) in
             try await raise("admin_keys", from: generation, transaction)
             var statements = change.removal.map { [records.removeKey($0)] } ?? []
             if let record = change.put { statements.append(records.put(record)) }
-            try await transaction.run(statements + change.audit.map(records.insert))
+            try await transaction.run(statements + change.audit.map(records.insert) + instances.announcement)
             return generation + 1
         }
+        noteAlone { $0.adminKeys = max($0.adminKeys, raised) }
+        return raised
     }
 
     package func noteUse(ofAdminKeys uses: [String: Timestamp]) async throws(StorageFailure) {
@@ -74,7 +79,7 @@ extension SQLStore {
         return (tables[1].map { RecordTexts.audit($0) }, Int(tables[0].first?.integer(0) ?? 0))
     }
 
-    package func deleteAudit(before: Timestamp) async throws(StorageFailure) -> Int {
-        try await change(StoreStatement(records.deleteAudit, [.time(before)]))
+    package func deleteAudit(before: Timestamp, epoch: Int64) async throws(StorageFailure) -> Int {
+        try await fenced(StoreStatement(records.deleteAudit, [.time(before), .integer(epoch)]), epoch)
     }
 }

@@ -90,25 +90,28 @@ extension SQLStore {
         try await change(StoreStatement(traces.purge, [.time(before)]))
     }
 
-    package func deleteTraces(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int {
-        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit)
+    package func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
+        try await deleteTraces(below: Identifier(at: before, random: (0, 0)), limit: limit, epoch)
     }
 
-    package func deleteTraces(keeping: Int, limit: Int) async throws(StorageFailure) -> Int {
+    package func deleteTraces(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
         guard let edge = try await read(StoreStatement(traces.edge, [.integer(Int64(keeping))])).first?.uuid(0) else {
             return 0
         }
         // The edge goes too.
         let (low, carry) = edge.low.addingReportingOverflow(1)
         return try await deleteTraces(
-            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit)
+            below: Identifier(high: edge.high &+ (carry ? 1 : 0), low: low), limit: limit, epoch)
     }
 
-    private func deleteTraces(below id: Identifier, limit: Int) async throws(StorageFailure) -> Int {
+    private func deleteTraces(
+        below id: Identifier, limit: Int, _ epoch: Int64
+    ) async throws(StorageFailure) -> Int {
+        try await checkEpoch(epoch)
         let dropped = try await driver.dropTraces(below: id)
         // Whoever deletes asks again as long as a full piece goes.
         guard dropped < limit else { return limit }
-        return dropped
-            + (try await change(StoreStatement(traces.deleteBelow, [.uuid(id), .integer(Int64(limit - dropped))])))
+        let values: [StoreValue] = [.uuid(id), .integer(epoch), .integer(Int64(limit - dropped))]
+        return try await dropped + fenced(StoreStatement(traces.deleteBelow, values), epoch)
     }
 }

@@ -1,4 +1,5 @@
 package import Storage
+import Synchronization
 import Vocabulary
 
 /// Everything that must survive, in a database that speaks SQL.
@@ -11,6 +12,10 @@ package final class SQLStore<Driver: StoreDriver>: DurableStore {
     let traces: TraceTexts
     let occurrences: OccurrenceTexts
     let records: RecordTexts
+    let instances: ClusterTexts
+    /// Who is there and what is wanted of them, where nobody else can open the database; read from it when it is needed
+    /// first.
+    let alone = Mutex<ClusterOfOne?>(nil)
 
     /// - Parameter driver: of a database whose schema is up to date; see ``Migrator``.
     package init(_ driver: Driver) {
@@ -19,6 +24,7 @@ package final class SQLStore<Driver: StoreDriver>: DurableStore {
         traces = TraceTexts(dialect)
         occurrences = OccurrenceTexts(dialect)
         records = RecordTexts(dialect)
+        instances = ClusterTexts(dialect)
     }
 
     package func ping() async throws(StorageFailure) { _ = try await driver.read([StoreStatement("SELECT 1")]) }

@@ -12,6 +12,9 @@ package protocol StoreDriver: Sendable {
     /// Where this database's SQL differs.
     var dialect: any Dialect { get }
 
+    /// As ``run(_:canRepeat:)``, again and again and never behind anything: for heartbeats.
+    func pulse(_ statements: [StoreStatement]) async throws(StorageFailure) -> [Table]
+
     /// Runs statements in one transaction and, where the database can, in one round trip. Serialisation failures and
     /// deadlocks are tried again.
     /// - Parameter canRepeat: running it twice does what running it once does: it is also tried again after a loss.
@@ -43,6 +46,9 @@ package protocol StoreDriver: Sendable {
 }
 
 extension StoreDriver {
+    package func pulse(_ statements: [StoreStatement]) async throws(StorageFailure) -> [Table] {
+        try await run(statements, canRepeat: true)
+    }
     package func prepare() async throws(StorageFailure) {}
     package func dropTraces(below id: Identifier) async throws(StorageFailure) -> Int { 0 }
 }

@@ -50,7 +50,8 @@ struct TraceTexts: Sendable {
         edge = dialect.marked("SELECT id FROM traces ORDER BY id DESC LIMIT 1 OFFSET ?")
         deleteBelow = dialect.marked(
             dialect.deleteFirst(
-                from: "traces", where: "id < ? AND status >= 2 AND \(dialect.isFalse("is_dead"))", by: "id"))
+                from: "traces",
+                where: "id < ? AND status >= 2 AND \(dialect.isFalse("is_dead")) AND \(ClusterTexts.leads)", by: "id"))
         let large: Set = ["input", "result", "steps"]
         smallList = Self.columns.map { large.contains($0) ? dialect.emptyBytes : $0 }.joined(separator: ", ")
     }

@@ -6,6 +6,7 @@ package struct SQLiteDialect: Dialect {
 
     package var name: String { "SQLite" }
     package var lockingRows: String { "" }
+    package var sharingRows: String { "" }
     package var lockingFreeRows: String { "" }
     package func using(index: String) -> String { " INDEXED BY \(index)" }
 

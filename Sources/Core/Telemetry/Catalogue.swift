@@ -57,6 +57,26 @@ package enum Catalogue {
         name: "weir_circuit_breaker_trips_total", help: "How often a connector's breaker opened.", kind: .counter)
     package static let breakerRejections = Metric(
         name: "weir_circuit_breaker_rejections_total", help: "Calls that an open breaker refused.", kind: .counter)
+    package static let clusterInstances = Metric(
+        name: "weir_cluster_instances", help: "Live instances on this database.", kind: .gauge)
+    package static let clusterIsLeader = Metric(
+        name: "weir_cluster_is_leader", help: "1 where this instance leads, else 0.", kind: .gauge)
+    package static let clusterEpoch = Metric(
+        name: "weir_cluster_leader_epoch", help: "The epoch of the newest leader.", kind: .gauge)
+    package static let clusterBeats = Metric(
+        name: "weir_cluster_heartbeats_total", help: "Heartbeats by outcome.", kind: .counter)
+    package static let clusterBeatAge = Metric(
+        name: "weir_cluster_heartbeat_age_seconds", help: "Time since the last heartbeat the database took.",
+        kind: .gauge)
+    package static let clusterClockError = Metric(
+        name: "weir_cluster_clock_error_seconds", help: "How far this machine's clock is ahead of the database's.",
+        kind: .gauge)
+    package static let clusterAnnouncements = Metric(
+        name: "weir_cluster_announcements_total", help: "Changes made at other instances that took effect here.",
+        kind: .counter)
+    package static let clusterAnnouncementLag = Metric(
+        name: "weir_cluster_announcement_lag_seconds", help: "Time from such a change to its effect here.",
+        kind: .histogram)
     package static let adminAuthFailures = Metric(
         name: "weir_admin_auth_failures_total", help: "Admin requests without a valid key.", kind: .counter)
     package static let httpConnections = Metric(

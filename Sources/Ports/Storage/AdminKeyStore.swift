@@ -82,7 +82,7 @@ package protocol AdminKeyStore: Sendable {
     func loadAdminKeys() async throws(StorageFailure) -> AdminKeySnapshot
 
     /// Commits `change` and raises the generation by one, if it is still `generation`; else throws `.conflict` and
-    /// changes nothing. What it returned for is on disk.
+    /// changes nothing. What it returned for is on disk, and wanted of every instance.
     func commit(_ change: AdminKeyChange, expecting generation: Int64) async throws(StorageFailure) -> Int64
 
     /// Notes when keys were used last, by id; unknown ids are passed over, an earlier time than is known changes nothing.

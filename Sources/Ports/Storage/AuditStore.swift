@@ -44,6 +44,7 @@ package protocol AuditStore: Sendable {
     func auditLog(_ filter: AuditFilter, limit: Int, offset: Int) async throws(StorageFailure)
         -> (records: [AuditRecord], total: Int)
 
+    /// - Parameter epoch: the leader's; throws `.conflict` where another leads by now.
     /// - Returns: how many went.
-    func deleteAudit(before: Timestamp) async throws(StorageFailure) -> Int
+    func deleteAudit(before: Timestamp, epoch: Int64) async throws(StorageFailure) -> Int
 }

@@ -63,6 +63,11 @@ package struct DefinitionChange: Sendable, Equatable {
     /// Every version of these ids goes.
     package var removals: [Removal]
     package var audit: [AuditRecord]
+    /// Every instance is to serve it: the new generation becomes what is wanted of all.
+    package var isAnnounced = false
+
+    /// Whether anything of it changes what is served.
+    package var goesLive: Bool { puts.contains { $0.status != .draft } || !removals.isEmpty }
 
     package struct Removal: Sendable, Equatable {
         package var kind: DefinitionKind

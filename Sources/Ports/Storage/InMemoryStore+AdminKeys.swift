@@ -17,6 +17,8 @@ extension InMemoryStore {
             state.adminKeys.records.removeAll { $0.id == change.removal || $0.id == change.put?.id }
             if let put = change.put { state.adminKeys.records.append(put) }
             state.adminKeys.generation += 1
+            state.wanted.adminKeys = state.adminKeys.generation
+            state.wanted.announcedAt = clock.now()
             state.audit += change.audit
             return state.adminKeys.generation
         }

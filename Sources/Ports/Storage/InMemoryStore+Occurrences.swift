@@ -3,7 +3,6 @@ package import Vocabulary
 extension InMemoryStore {
     /// The ledger of schedules.
     struct Ledger {
-        var epoch: Int64 = 0
         var occurrences: [Identifier: OccurrenceRecord] = [:]
         var cursors: [String: Timestamp] = [:]
 
@@ -34,20 +33,13 @@ extension InMemoryStore {
         }
     }
 
-    package func beginScheduling() async throws(StorageFailure) -> Int64 {
-        state.withLock { state in
-            state.ledger.epoch += 1
-            return state.ledger.epoch
-        }
-    }
-
     package func scheduleCursors() async throws(StorageFailure) -> [String: Timestamp] {
         state.withLock { $0.ledger.cursors }
     }
 
     package func record(_ entries: LedgerEntries, epoch: Int64?) async throws(StorageFailure) -> LedgerOutcome {
         state.withLock { state in
-            if let epoch, epoch < state.ledger.epoch { return .fenced }
+            if let epoch, epoch < state.cluster.epoch { return .fenced }
             var ledger = state.ledger
             var leftOut: Set<Identifier> = []
             for record in entries.claims {
@@ -122,20 +114,27 @@ extension InMemoryStore {
         }
     }
 
-    package func deleteOccurrences(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int {
-        remove(atMost: limit) { $0.status != .claimed && $0.scheduledFor < before }
+    package func deleteOccurrences(
+        before: Timestamp, limit: Int, epoch: Int64
+    ) async throws(StorageFailure) -> Int {
+        try remove(atMost: limit, epoch) { $0.status != .claimed && $0.scheduledFor < before }
     }
 
-    package func deleteOccurrences(keeping: Int, limit: Int) async throws(StorageFailure) -> Int {
+    package func deleteOccurrences(
+        keeping: Int, limit: Int, epoch: Int64
+    ) async throws(StorageFailure) -> Int {
         let instants = state.withLock { $0.ledger.occurrences.values.map(\.scheduledFor) }.sorted(by: >)
         guard instants.count > keeping else { return 0 }
-        return remove(atMost: limit) {
+        return try remove(atMost: limit, epoch) {
             $0.status != .claimed && $0.status != .pending && $0.scheduledFor <= instants[keeping]
         }
     }
 
-    private func remove(atMost limit: Int, where isUnwanted: (OccurrenceRecord) -> Bool) -> Int {
-        state.withLock { state in
+    private func remove(
+        atMost limit: Int, _ epoch: Int64, where isUnwanted: (OccurrenceRecord) -> Bool
+    ) throws(StorageFailure) -> Int {
+        try state.withLock { state throws(StorageFailure) in
+            try state.cluster.fence(epoch)
             let gone = state.ledger.occurrences.values.filter(isUnwanted)
                 .sorted { $0.scheduledFor < $1.scheduledFor }.prefix(limit)
             for record in gone { state.ledger.occurrences[record.id] = nil }

@@ -10,11 +10,15 @@ package final class InMemoryStore: DurableStore {
         var audit: [AuditRecord] = []
         var traces: [Identifier: TraceRecord] = [:]
         var ledger = Ledger()
+        var cluster = ClusterBook()
+        var wanted = ClusterView.Wanted()
     }
 
     let state = Mutex(State())
+    let clock: WallClock
 
-    package init() {}
+    /// - Parameter clock: the database's clock.
+    package init(clock: WallClock = .system) { self.clock = clock }
 
     package func ping() async throws(StorageFailure) {}
     package func close() async {}
@@ -41,6 +45,10 @@ extension InMemoryStore {
             state.definitions.records += change.puts
             state.definitions.records.sort { Self.key($0) < Self.key($1) }
             state.definitions.generation += 1
+            if change.isAnnounced {
+                state.wanted.generation = state.definitions.generation
+                state.wanted.announcedAt = clock.now()
+            }
             state.audit += change.audit
             return state.definitions.generation
         }
@@ -72,8 +80,9 @@ extension InMemoryStore {
             && filter.from.map { record.createdAt >= $0 } ?? true && filter.until.map { record.createdAt <= $0 } ?? true
     }
 
-    package func deleteAudit(before: Timestamp) async throws(StorageFailure) -> Int {
-        state.withLock { state in
+    package func deleteAudit(before: Timestamp, epoch: Int64) async throws(StorageFailure) -> Int {
+        try state.withLock { state throws(StorageFailure) in
+            try state.cluster.fence(epoch)
             let old = state.audit.count
             state.audit.removeAll { $0.createdAt < before }
             return old - state.audit.count
@@ -123,11 +132,17 @@ extension InMemoryStore {
     }
 
     package func lease(
-        limit: Int, owner: String, alive: [String], now: Timestamp
+        limit: Int, owner: String, patience: Duration?, now: Timestamp, unserved: [String]
     ) async throws(StorageFailure) -> [TraceRecord] {
-        state.withLock { state in
+        let clockTime = clock.now()
+        return state.withLock { state in
+            func isFree(_ holder: String) -> Bool {
+                guard !holder.isEmpty, holder != owner else { return holder.isEmpty }
+                return patience.map { !state.cluster.isAlive(holder, ttl: $0, at: clockTime) } ?? false
+            }
             let free = state.traces.values.filter {
-                ($0.status == .pending || $0.status == .running) && $0.dueAt <= now && !alive.contains($0.owner)
+                ($0.status == .pending || $0.status == .running) && $0.dueAt <= now && isFree($0.owner)
+                    && !unserved.contains($0.channel)
             }
             return free.sorted { ($0.dueAt, $0.id) < ($1.dueAt, $1.id) }.prefix(limit).map { record in
                 var leased = record
@@ -202,18 +217,19 @@ extension InMemoryStore {
     }
 
     package func purgeDead(before: Timestamp) async throws(StorageFailure) -> Int {
-        remove(atMost: .max) { record in record.isDead && record.completedAt.map { $0 < before } ?? false }
+        // An operator asks, at any instance.
+        try remove(atMost: .max, .max) { record in record.isDead && record.completedAt.map { $0 < before } ?? false }
     }
 
-    package func deleteTraces(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int {
+    package func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
         let oldest = Identifier(at: before, random: (0, 0))
-        return remove(atMost: limit) { Self.isFinished($0) && $0.id < oldest }
+        return try remove(atMost: limit, epoch) { Self.isFinished($0) && $0.id < oldest }
     }
 
-    package func deleteTraces(keeping: Int, limit: Int) async throws(StorageFailure) -> Int {
+    package func deleteTraces(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
         let newest = state.withLock { $0.traces.keys.sorted(by: >) }
         guard newest.count > keeping else { return 0 }
-        return remove(atMost: limit) { Self.isFinished($0) && $0.id <= newest[keeping] }
+        return try remove(atMost: limit, epoch) { Self.isFinished($0) && $0.id <= newest[keeping] }
     }
 
     private static func isFinished(_ record: TraceRecord) -> Bool {
@@ -221,8 +237,11 @@ extension InMemoryStore {
     }
 
     /// The oldest that meet the condition go.
-    private func remove(atMost limit: Int, where isUnwanted: (TraceRecord) -> Bool) -> Int {
-        state.withLock { state in
+    private func remove(
+        atMost limit: Int, _ epoch: Int64, where isUnwanted: (TraceRecord) -> Bool
+    ) throws(StorageFailure) -> Int {
+        try state.withLock { state throws(StorageFailure) in
+            try state.cluster.fence(epoch)
             let gone = state.traces.values.filter(isUnwanted).map(\.id).sorted().prefix(limit)
             for id in gone { state.traces[id] = nil }
             return gone.count

@@ -34,20 +34,17 @@ package enum LedgerOutcome: Sendable, Equatable {
     case recorded(leftOut: Set<Identifier>)
     /// Nothing was written: a slot is held, or an occurrence is not pending any more. Look again and decide anew.
     case overtaken
-    /// Nothing was written: somebody began to schedule after us, and we must not.
+    /// Nothing was written: somebody leads under a later epoch, and we must not.
     case fenced
 }
 
 /// Keeps the ledger of schedules: each instant of a channel's schedule once, and what became of it.
 package protocol OccurrenceStore: Sendable {
-    /// From now on the caller schedules: writes under an earlier epoch are refused.
-    func beginScheduling() async throws(StorageFailure) -> Int64
-
     /// By channel id; none for schedules that have not come to anything yet.
     func scheduleCursors() async throws(StorageFailure) -> [String: Timestamp]
 
     /// In one transaction, on disk when it returns.
-    /// - Parameter epoch: the caller's, from ``beginScheduling()``; nil for what is done by hand.
+    /// - Parameter epoch: the one the caller leads under; nil for what is done by hand, at any instance.
     func record(_ entries: LedgerEntries, epoch: Int64?) async throws(StorageFailure) -> LedgerOutcome
 
     /// The pending ones, and the claimed ones that hold a slot; at most the first 10,000 of each, earliest first.
@@ -67,8 +64,9 @@ package protocol OccurrenceStore: Sendable {
     func countOccurrences(_ filter: OccurrenceFilter) async throws(StorageFailure) -> Int
 
     /// Deletes up to `limit` that are not claimed and were scheduled before, oldest first.
-    func deleteOccurrences(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int
+    /// - Parameter epoch: the leader's; throws `.conflict` where another leads by now.
+    func deleteOccurrences(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int
 
     /// Deletes up to `limit` of those that are over, beyond the newest `keeping`.
-    func deleteOccurrences(keeping: Int, limit: Int) async throws(StorageFailure) -> Int
+    func deleteOccurrences(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int
 }

@@ -20,11 +20,15 @@ package protocol TraceStore: Sendable {
     /// - Returns: ids of the settlements that were refused.
     func write(inserts: [TraceRecord], settlements: [TraceSettlement]) async throws(StorageFailure) -> [Identifier]
 
-    /// Takes up to `limit` async traces that nobody alive holds (owner empty, or not among `alive`) and that are
-    /// pending or running and due, oldest due first: owner becomes `owner`, the epoch grows by one, status becomes
-    /// pending. Rows that were `running`, or pending under a dead owner, come back with `attempt` raised by one
-    /// only if they were running.
-    func lease(limit: Int, owner: String, alive: [String], now: Timestamp) async throws(StorageFailure) -> [TraceRecord]
+    /// Takes up to `limit` async traces that nobody alive holds (owner empty, or one whose last beat is older than
+    /// `patience` by the store's clock; see ``ClusterStore``) and that are pending or running and due, oldest due first:
+    /// owner becomes `owner`, the epoch grows by one, status becomes pending. Rows that were `running`, or pending under
+    /// a dead owner, come back with `attempt` raised by one only if they were running.
+    /// - Parameters:
+    ///   - patience: nil where nobody may be taken for dead: only what has no owner is taken then.
+    ///   - unserved: names of channels whose traces are left to others.
+    func lease(limit: Int, owner: String, patience: Duration?, now: Timestamp, unserved: [String])
+        async throws(StorageFailure) -> [TraceRecord]
 
     /// Pending and running async traces: how many, and the bytes of their inputs.
     func backlog() async throws(StorageFailure) -> (count: Int, bytes: Int)
@@ -45,14 +49,16 @@ package protocol TraceStore: Sendable {
     func purgeDead(before: Timestamp) async throws(StorageFailure) -> Int
 
     /// Deletes up to `limit` completed or failed (never dead, pending or running) traces created before, oldest first.
-    func deleteTraces(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int
+    /// - Parameter epoch: the leader's. Where another leads by now, throws `.conflict` and deletes nothing; so do all that
+    ///   take one.
+    func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int
 
     /// Deletes up to `limit` of the oldest finished traces beyond the newest `keeping`.
-    func deleteTraces(keeping: Int, limit: Int) async throws(StorageFailure) -> Int
+    func deleteTraces(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int
 }
 
 /// Everything that must survive, behind one door.
-package protocol DurableStore: DefinitionStore, AdminKeyStore, AuditStore, TraceStore, OccurrenceStore {
+package protocol DurableStore: DefinitionStore, AdminKeyStore, AuditStore, TraceStore, OccurrenceStore, ClusterStore {
     /// A cheap round trip, for health.
     func ping() async throws(StorageFailure)
     /// Writes everything, as of one moment, to a new file that is verified; requests go on meanwhile.

@@ -1,3 +1,4 @@
+package import Cluster
 package import Connectors
 package import Definitions
 package import JSONTree
@@ -20,6 +21,7 @@ package struct AdminAPI: Sendable {
     let schedules: ScheduleDesk
     /// Whether this instance runs them: where not, their channels cannot go live.
     let runsSchedules: Bool
+    let membership: Membership
     let clock: WallClock
     private let trustsOrigin: @Sendable (String) -> Bool
     let tokenMatches: @Sendable (_ token: String, _ hash: [UInt8]) -> Bool
@@ -27,7 +29,7 @@ package struct AdminAPI: Sendable {
     package init(
         desk: DefinitionDesk, store: any DurableStore, control: any EngineControl, keys: AdminKeys,
         functions: FunctionCatalogue, jsonLimits: JSONLimits, maxLoopIterations: Int, secrets: ConnectorSecrets,
-        backupFolder: String, schedules: ScheduleDesk, runsSchedules: Bool,
+        backupFolder: String, schedules: ScheduleDesk, runsSchedules: Bool, membership: Membership,
         clock: WallClock = .system,
         trustsOrigin: @escaping @Sendable (String) -> Bool,
         tokenMatches: @escaping @Sendable (String, [UInt8]) -> Bool
@@ -43,6 +45,7 @@ package struct AdminAPI: Sendable {
         self.backupFolder = backupFolder
         self.schedules = schedules
         self.runsSchedules = runsSchedules
+        self.membership = membership
         self.clock = clock
         self.trustsOrigin = trustsOrigin
         self.tokenMatches = tokenMatches
@@ -57,6 +60,7 @@ package struct AdminAPI: Sendable {
         + ExplainHandler.routes
         + BackupHandlers.routes
         + KeyHandlers.routes
+        + ClusterHandlers.routes
         + OperationHandlers.routes
 
     package func respond(to request: AdminRequest) async -> AdminResponse {
@@ -90,8 +94,11 @@ package struct AdminAPI: Sendable {
             let call = try AdminCall(
                 request: request, principal: principal, route: route, parameters: parameters, query: query,
                 limits: jsonLimits)
+            if route.query.contains("wait") { try ClusterHandlers.checkWait(call) }
             let response = try await handler(self, call)
-            return withExtendedLifetime(call) { response }
+            let awaited =
+                route.query.contains("wait") ? try await ClusterHandlers.awaitAll(self, call, response) : response
+            return withExtendedLifetime(call) { awaited }
         }
         // A path that is written out, such as /workflows/import, is no id.
         if let fewest = allowed.map(\.parameters.count).min() {

@@ -137,6 +137,9 @@ extension AdminKeys {
         }
     }
 
+    /// Of the keys that are known here.
+    package var generation: Int64 { issued.withLock { $0.snapshot.generation } }
+
     /// As they are now, uses that the store has not been told included.
     var records: [AdminKeyRecord] {
         issued.withLock { issued in

@@ -14,7 +14,8 @@ enum ConnectorHandlers {
             query: ["tag", "sort_by", "sort_order", "limit", "offset"], answer: .page("Connector")
         ) { try await list($0, $1) },
         .init(
-            "POST", base, tag: "connectors", "Create a connector", body: "ConnectorDraft", answer: .one("Connector"),
+            "POST", base, tag: "connectors", "Create a connector", query: ["wait"], body: "ConnectorDraft",
+            answer: .one("Connector"),
             success: 201
         ) {
             try await create($0, $1)
@@ -45,9 +46,13 @@ enum ConnectorHandlers {
         },
         .init(
             "PUT", base + "/{id}", tag: "connectors", "Replace a connector; ****** keeps the secret that is stored",
+            query: ["wait"],
             body: "ConnectorEdit", answer: .one("Connector")
         ) { try await edit($0, $1) },
-        .init("DELETE", base + "/{id}", tag: "connectors", "Delete a connector", answer: .nothing, success: 204) {
+        .init(
+            "DELETE", base + "/{id}", tag: "connectors", "Delete a connector", query: ["wait"], answer: .nothing,
+            success: 204
+        ) {
             try await delete($0, $1)
         },
         .init(

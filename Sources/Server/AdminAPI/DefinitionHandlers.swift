@@ -10,7 +10,7 @@ enum DefinitionHandlers {
         routes(.workflow, "workflows", "Workflow") + routes(.channel, "channels", "Channel") + [
             .init(
                 "PATCH", "/api/v1/admin/workflows/{id}/rollout", tag: "workflows", "Share traffic between two versions",
-                query: ["dry_run", "reload"], body: "Rollout", answer: .one("Workflow")
+                query: ["dry_run", "reload", "wait"], body: "Rollout", answer: .one("Workflow")
             ) { try await rollout($0, $1) },
             .init(
                 "POST", "/api/v1/admin/workflows/{id}/test", tag: "workflows", "Run the latest version on test data",
@@ -55,12 +55,13 @@ enum DefinitionHandlers {
                 answer: .one(schema), scope: .draft
             ) { try await edit(kind, $0, $1) },
             .init(
-                "DELETE", base + "/{id}", tag: name, "Delete every version", query: ["reload"], answer: .nothing,
+                "DELETE", base + "/{id}", tag: name, "Delete every version", query: ["reload", "wait"],
+                answer: .nothing,
                 success: 204
             ) { try await delete(kind, $0, $1) },
             .init(
                 "PATCH", base + "/{id}/status", tag: name, "Activate the draft, or archive what is active",
-                query: ["dry_run", "reload"], body: "StatusChange", answer: .one(schema)
+                query: ["dry_run", "reload", "wait"], body: "StatusChange", answer: .one(schema)
             ) { try await status(kind, $0, $1) },
             .init(
                 "GET", base + "/{id}/versions", tag: name, "Every version, newest first", query: ["limit", "offset"],
@@ -72,7 +73,7 @@ enum DefinitionHandlers {
             ) { try await newVersion(kind, $0, $1) },
             .init(
                 "POST", base + "/{id}/rollback", tag: name, "Bring an earlier version back, live at once",
-                query: ["reload"], body: "Rollback", answer: .one(schema)
+                query: ["reload", "wait"], body: "Rollback", answer: .one(schema)
             ) { try await rollBack(kind, $0, $1) },
         ]
     }
@@ -99,7 +100,8 @@ enum DefinitionHandlers {
         _ api: AdminAPI, _ call: AdminCall, action: String, _ kind: DefinitionKind, _ id: String,
         _ decide: @escaping @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange
     ) async throws -> DefinitionChange {
-        let change = try await api.desk.change { book, change, now in
+        let isDeferred = call.query["reload"] == "defer"
+        let change = try await api.desk.change(isAnnounced: !isDeferred) { book, change, now in
             [
                 AuditEntry.make(
                     call, action: action, kind.rawValue, id, before: book.latest(kind, id), after: change.puts.first,
@@ -109,8 +111,7 @@ enum DefinitionHandlers {
             try checkMatch(call, book, kind, id)
             return try decide(book, now)
         }
-        let goesLive = change.puts.contains { $0.status != .draft } || !change.removals.isEmpty
-        if goesLive, call.query["reload"] != "defer" { _ = try? await api.control.reload() }  // committed all the same
+        if change.goesLive, !isDeferred { _ = try? await api.control.reload() }  // committed all the same
         return change
     }
 

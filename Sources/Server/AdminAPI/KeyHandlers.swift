@@ -14,10 +14,11 @@ enum KeyHandlers {
         ) { api, _ in list(api) },
         .init(
             "POST", base, tag: "keys", "Make an admin key; the reply is the only place that ever shows it",
-            body: "AdminKeyDraft", answer: .one("NewAdminKey"), success: 201
+            query: ["wait"], body: "AdminKeyDraft", answer: .one("NewAdminKey"), success: 201
         ) { try await create($0, $1) },
         .init(
-            "DELETE", base + "/{id}", tag: "keys", "Revoke an admin key, at once", answer: .nothing, success: 204
+            "DELETE", base + "/{id}", tag: "keys", "Revoke an admin key, at once", query: ["wait"], answer: .nothing,
+            success: 204
         ) { try await revoke($0, $1) },
     ]
 

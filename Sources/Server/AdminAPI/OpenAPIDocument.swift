@@ -23,7 +23,7 @@ package enum OpenAPIDocument {
         }
         buffer.append("},\"components\":{\"securitySchemes\":{\"adminKey\":{\"type\":\"http\",\"scheme\":\"bearer\"},")
         buffer.append("\"traceToken\":{\"type\":\"apiKey\",\"in\":\"header\",\"name\":\"x-trace-token\"}},\"schemas\":")
-        buffer.append(utf8: "{" + ScheduleSchemas.members + "," + KeyHandlers.schemas)
+        buffer.append(utf8: "{" + ScheduleSchemas.members + "," + KeyHandlers.schemas + ClusterHandlers.schemas)
         buffer.append(utf8: String(OpenAPISchemas.json.drop { $0 != "{" }.dropFirst()))
         buffer.append("}}")
         return buffer.bytes
@@ -60,6 +60,10 @@ package enum OpenAPIDocument {
         buffer.append(integer: Int64(route.success))
         buffer.append("\":{\"description\":\"Success\"")
         write(route.answer, into: &buffer)
+        if route.query.contains("wait") {
+            buffer.append("},\"202\":{\"description\":\"Committed; not every instance has it yet\"")
+            write(route.answer, into: &buffer)
+        }
         buffer.append("},\"default\":{\"description\":\"A problem\",\"content\":{\"application/json\":{\"schema\":")
         reference("Problem", into: &buffer)
         buffer.append("}}}}}")
@@ -116,6 +120,8 @@ package enum OpenAPIDocument {
         case "limit": #"{"type":"integer","minimum":1,"maximum":1000,"default":50}"#
         case "offset": #"{"type":"integer","minimum":0,"default":0}"#
         case "dry_run", "include_total": #"{"type":"boolean","default":false}"#
+        case "wait":
+            #"{"type":"string","enum":["all"],"description":"Answer when every live instance has it, or 202 after 10 seconds: weir-instances says how many have, weir-instances-behind which have not."}"#
         case "reload": #"{"type":"string","enum":["now","defer"],"default":"now"}"#
         case "sort_order": #"{"type":"string","enum":["asc","desc"],"default":"desc"}"#
         case "on_conflict": #"{"type":"string","enum":["fail","skip","new_version"],"default":"fail"}"#

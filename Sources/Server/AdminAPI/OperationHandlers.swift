@@ -18,7 +18,8 @@ enum OperationHandlers {
             .data { write(api.control.status(), into: &$0) }
         },
         .init(
-            "POST", "/api/v1/admin/engine/reload", tag: "engine", "Load the definitions anew", answer: .one("Reloaded")
+            "POST", "/api/v1/admin/engine/reload", tag: "engine", "Load the definitions anew, at every instance",
+            query: ["wait"], answer: .one("Reloaded")
         ) { try await reload($0, $1) },
         .init(
             "GET", "/api/v1/admin/audit-logs", tag: "audit", "Who changed what",
@@ -106,7 +107,9 @@ enum OperationHandlers {
     }
 
     private static func reload(_ api: AdminAPI, _ call: AdminCall) async throws -> AdminResponse {
+        let order = try await api.store.orderReload()
         let status = try await api.control.reload()
+        api.membership.noteReloaded(through: order)
         try await api.store.appendAudit([
             AuditEntry.make(call, action: "reload", "engine", "engine", at: api.clock.now())
         ])

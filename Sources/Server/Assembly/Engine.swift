@@ -1,5 +1,6 @@
 import AdminAPI
 import Channels
+import Cluster
 import Connectors
 import Definitions
 import HTTPAPI
@@ -76,6 +77,9 @@ final class Engine: EngineControl {
             workflowCount: snapshot.workflowCount, channels: snapshot.channels.keys.sorted(),
             issues: snapshot.quarantined.values.map { ($0.channelID, $0.workflowID, $0.message) })
     }
+
+    /// Of the definitions that are served.
+    var generation: Int64 { state.current.generation }
 
     func invalidate(namespace: String) { memories.invalidate(namespace: namespace) }
 

@@ -39,7 +39,7 @@ extension Observers {
                 pending.set(Double(waiting))
             case .clockSetBack(let duration):
                 logger.warning("the clock was set back", metadata: ["seconds": "\(duration.inSeconds)"])
-            case .fenced: logger.error("another instance runs the schedules now; this one does not any more")
+            case .fenced: logger.notice("another instance runs the schedules now")
             case .broken(let failure):
                 logger.error("schedules cannot use the database", metadata: ["reason": "\(failure)"])
             }

@@ -1,4 +1,5 @@
 import Authentication
+import Cluster
 import HTTPServing
 import Logging
 import Schedules
@@ -47,6 +48,7 @@ enum Observers {
             case .failed(.fail): failed.increment()
             case .failed(.deadLetter): dead.increment()
             case .rescued(let count): logger.info("leased waiting traces", metadata: ["count": "\(count)"])
+            case .givenBack(let count): logger.info("gave waiting traces back", metadata: ["count": "\(count)"])
             case .broken(let failure):
                 logger.error("the trace queue cannot read the database", metadata: ["reason": "\(failure)"])
             }
@@ -100,8 +102,9 @@ enum Observers {
     }
 
     static func gauges(
-        _ registry: MetricRegistry, _ queue: TraceQueue, _ connections: ConnectionCounts
+        _ registry: MetricRegistry, _ queue: TraceQueue, _ connections: ConnectionCounts, _ membership: Membership
     ) -> @Sendable () -> Void {
+        let cluster = clusterGauges(registry, membership)
         let open = registry.gauge(Catalogue.httpConnections)
         let depth = registry.gauge(Catalogue.traceQueueDepth)
         let bytes = registry.gauge(Catalogue.traceQueueBytes)
@@ -112,6 +115,7 @@ enum Observers {
             bytes.set(Double(queue.bounds.totalBytes))
             active.set(Double(queue.activeWorkers))
             open.set(Double(connections.total))
+            cluster()
         }
     }
 }

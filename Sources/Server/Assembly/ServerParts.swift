@@ -1,6 +1,7 @@
 import AdminAPI
 import Authentication
 import Channels
+import Cluster
 import Configuring
 import Connectors
 import Definitions
@@ -38,6 +39,7 @@ struct ServerParts: Sendable {
     let scheduler: Scheduler
     let background: BackgroundRuns
     let upkeep: Upkeep
+    let membership: Membership
     private let accessLog: AccessLog?
     private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
@@ -58,7 +60,12 @@ struct ServerParts: Sendable {
         let state = ServingState()
         var runSettings = Self.runSettings(settings, logger)
         let alarm = Alarm()
-        desk = DefinitionDesk(store: store)
+        let bell = Alarm()
+        let instance = Identifier.make().description
+        membership = Self.membership(instance, settings, store, registry, logger, alarm: alarm, bell: bell)
+        let membership = membership
+        let clock = membership.clock.wall
+        desk = DefinitionDesk(store: store, clock: clock)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         background = BackgroundRuns(capacity: 1024, loops: Array(loops.makeIterator()))
         do throws(OutboundFailure) {
@@ -66,7 +73,6 @@ struct ServerParts: Sendable {
         } catch {
             throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
         }
-        let instance = Identifier.make().description
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(
@@ -81,12 +87,17 @@ struct ServerParts: Sendable {
             runner: TraceRunner(
                 state: state, settings: runSettings, jsonLimits: jsonLimits,
                 maxResultBytes: settings.maxResultSizeBytes),
+            clock: clock,
+            tenure: Tenure(
+                isSure: { membership.isSure }, lapses: { membership.lapses }, patience: { membership.patience }),
             observe: Observers.queue(registry, logger, alarm: alarm))
         scheduler = Scheduler(
             settings: .init(
                 pollInterval: .milliseconds(settings.cronPollIntervalMilliseconds),
                 grace: .seconds(settings.cronMisfireGraceSeconds), maxCatchUp: settings.cronMaxCatchUp),
-            state: state, store: store, queue: queue, alarm: alarm, observe: Observers.scheduler(registry, logger))
+            state: state, store: store, queue: queue, alarm: alarm, clock: clock,
+            leading: { membership.leaderEpoch }, fenced: { membership.noteFenced() },
+            observe: Observers.scheduler(registry, logger))
         let connectors = ConnectorSet.Builder(
             secrets: secrets, outbound: outbound,
             databases: DatabaseKinds.all(storageURL: settings.storageURL),
@@ -108,12 +119,13 @@ struct ServerParts: Sendable {
         let authFailures = registry.counter(Catalogue.adminAuthFailures)
         keys = AdminKeys(
             keys: settings.adminKeys, readOnlyKeys: settings.adminReadOnlyKeys, header: settings.adminHeader,
-            failed: { authFailures.increment() })
+            clock: clock, failed: { authFailures.increment() })
         let meters = RequestMeters(registry: registry)
         let keys = keys
         operations = Operations(
             state: state, queue: queue, registry: registry, version: WeirServer.version,
-            gauges: Observers.gauges(registry, queue, plan.connections), servesMetrics: settings.metricsEnabled,
+            gauges: Observers.gauges(registry, queue, plan.connections, membership),
+            servesMetrics: settings.metricsEnabled,
             adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
             maySeeDetails: { keys.accepts($0, client: $1) })
         let limits = Self.platformLimits(settings, registry)
@@ -121,15 +133,15 @@ struct ServerParts: Sendable {
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
             maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
             backupFolder: settings.backupFolder,
-            schedules: ScheduleDesk(state: state, store: store, queue: queue, alarm: alarm),
-            runsSchedules: settings.cronEnabled,
+            schedules: ScheduleDesk(state: state, store: store, queue: queue, alarm: alarm, clock: clock),
+            runsSchedules: settings.cronEnabled, membership: membership, clock: clock,
             trustsOrigin: { plan.crossOrigin.admin?.allows($0) ?? false },
             tokenMatches: { TraceToken.matches($0, $1) })
         let services = DataServices(
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             clientAddress: plan.clientAddress, crossOrigin: plan.crossOrigin, bodyLimits: plan.bodyLimits,
             jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader, runSettings: runSettings,
-            memories: memories, maxResultBytes: settings.maxResultSizeBytes, meters: meters)
+            memories: memories, maxResultBytes: settings.maxResultSizeBytes, meters: meters, clock: clock)
         accessLog =
             settings.accessLogEnabled
             ? AccessLog(lanes: threads, isPretty: prettyLogs, dropped: registry.counter(Catalogue.accessLogDropped))
@@ -153,7 +165,9 @@ struct ServerParts: Sendable {
         certificates = plan.identity.map { CertificateReload($0, registry: registry, logger: logger) }
         upkeep = Upkeep(
             settings: settings, store: store, queue: queue, keys: keys, operations: operations,
-            logger: logger)
+            membership: membership, bell: bell, logger: logger)
+        membership.take(
+            ClusterDuties.make(engine: engine, keys: keys, queue: queue, connections: plan.connections, store, logger))
     }
 
     /// Processors this process may run on: pinning it to one gives it one event loop.
@@ -213,6 +227,30 @@ struct ServerParts: Sendable {
             outbound: outbound, lanes: lanes, observe: Observers.spans(registry, logger))
     }
 
+    private static func membership(
+        _ instance: String, _ settings: Settings, _ store: any DurableStore, _ registry: MetricRegistry,
+        _ logger: Logger, alarm: Alarm, bell: Alarm
+    ) -> Membership {
+        var record = InstanceRecord(id: instance, version: WeirServer.version, address: settings.clusterAdvertiseURL)
+        record.include = settings.channelsInclude
+        record.exclude = settings.channelsExclude
+        record.runsSchedules = settings.cronEnabled
+        record.workers = settings.queueWorkers
+        return Membership(
+            record,
+            settings: .init(
+                interval: .milliseconds(settings.clusterHeartbeatMilliseconds),
+                ttl: .milliseconds(settings.clusterTTLMilliseconds)),
+            store: store, clock: ClusterClock(),
+            observe: Observers.membership(registry, logger) { event in
+                switch event {
+                case .leadership: alarm.ring()
+                case .members(_, let left) where !left.isEmpty: bell.ring()
+                case .members, .beat, .beatFailed, .lapsed, .followed: break
+                }
+            })
+    }
+
     private static func platformLimits(_ settings: Settings, _ registry: MetricRegistry) -> PlatformLimits {
         func rate(_ number: Int) -> Double? { settings.rateLimitEnabled && number > 0 ? Double(number) : nil }
         return PlatformLimits(
@@ -231,11 +269,13 @@ struct ServerParts: Sendable {
             if let certificates { group.addTask { await certificates.run() } }
             if let accessLog { group.addTask { await accessLog.run() } }
             group.addTask { await scheduler.run() }
+            group.addTask { await membership.run() }
             if let exporter { group.addTask { await exporter.run() } }
             await stop()
             logger.notice("stopping")
             operations.setReady(false)
             await scheduler.stop()
+            membership.resign()
             if settings.shutdownDrainSeconds > 0 { try? await Task.sleep(for: .seconds(settings.shutdownDrainSeconds)) }
             await listener.drain()
             let deadline = Stopwatch.nanoseconds() + UInt64(settings.shutdownForceSeconds) * 1_000_000_000
@@ -244,6 +284,7 @@ struct ServerParts: Sendable {
             }
             background.finish()
             queue.stop()
+            await queue.giveBackOnce(to: store)
             upkeep.stop()
             certificates?.stop()
             let workersDeadline = Stopwatch.nanoseconds() + UInt64(settings.queueShutdownSeconds) * 1_000_000_000
@@ -253,8 +294,10 @@ struct ServerParts: Sendable {
             writer.finish()
             accessLog?.finish()
             exporter?.stop()
+            membership.stop()
             await group.waitForAll()
         }
+        await membership.leave()
         await outbound.shutDown()
         await listener.shutDown()
     }

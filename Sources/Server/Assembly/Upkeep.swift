@@ -1,4 +1,5 @@
 import AdminAPI
+import Cluster
 import Configuring
 import HTTPAPI
 import Logging
@@ -7,15 +8,19 @@ import Synchronization
 import Traces
 import Vocabulary
 
-/// What has to be done now and then: lease what waits, delete what is old, look whether the database answers.
+/// What has to be done now and then: lease what waits, look whether the database answers, and, where this instance
+/// leads, delete what is old.
 final class Upkeep: Sendable {
     private let settings: Settings
     private let store: any DurableStore
     private let queue: TraceQueue
     private let keys: AdminKeys
     private let operations: Operations
+    private let membership: Membership
     private let logger: Logger
     private let isStopped = Atomic<Bool>(false)
+    /// Rung when somebody ended, or gave work back: it is looked for at once.
+    private let bell: Alarm
 
     private static let tick: Duration = .milliseconds(200)
     /// Rows deleted in one transaction, so that commits of requests wait for milliseconds only.
@@ -23,8 +28,10 @@ final class Upkeep: Sendable {
 
     init(
         settings: Settings, store: any DurableStore, queue: TraceQueue, keys: AdminKeys, operations: Operations,
-        logger: Logger
+        membership: Membership, bell: Alarm, logger: Logger
     ) {
+        self.bell = bell
+        self.membership = membership
         self.settings = settings
         self.store = store
         self.queue = queue
@@ -54,12 +61,12 @@ final class Upkeep: Sendable {
                 await noteKeysOnce()
                 next.keys = turn + 300
             }
-            if turn >= next.cleanup {
-                await cleanUpOnce()
+            if turn >= next.cleanup, let epoch = membership.leaderEpoch {
+                await cleanUpOnce(epoch)
                 next.cleanup = turn + settings.traceCleanupIntervalSeconds * 5
             }
-            try? await Task.sleep(for: Self.tick)  // cancelled: the loop ends by its flag
             turn += 1
+            if await bell.wait(atMost: Self.tick) { next.rescue = turn }
         }
         await noteKeysOnce()
     }
@@ -80,30 +87,35 @@ final class Upkeep: Sendable {
         }
     }
 
-    private func cleanUpOnce() async {
+    private func cleanUpOnce(_ epoch: Int64) async {
         do throws(StorageFailure) {
-            let now = Timestamp.now()
+            let now = membership.clock.now()
             if settings.traceRetentionHours > 0 {
                 let before = now + .seconds(-3600 * settings.traceRetentionHours)
-                while try await store.deleteTraces(before: before, limit: Self.chunk) == Self.chunk {}
+                while try await store.deleteTraces(before: before, limit: Self.chunk, epoch: epoch) == Self.chunk {}
             }
             if settings.traceRetentionCount > 0 {
-                while try await store.deleteTraces(keeping: settings.traceRetentionCount, limit: Self.chunk)
-                    == Self.chunk
+                while try await store.deleteTraces(
+                    keeping: settings.traceRetentionCount, limit: Self.chunk, epoch: epoch) == Self.chunk
                 {}
             }
             if settings.auditRetentionDays > 0 {
-                _ = try await store.deleteAudit(before: now + .seconds(-86_400 * settings.auditRetentionDays))
+                let before = now + .seconds(-86_400 * settings.auditRetentionDays)
+                _ = try await store.deleteAudit(before: before, epoch: epoch)
             }
             if settings.cronRetentionDays > 0 {
                 let before = now + .seconds(-86_400 * settings.cronRetentionDays)
-                while try await store.deleteOccurrences(before: before, limit: Self.chunk) == Self.chunk {}
+                while try await store.deleteOccurrences(before: before, limit: Self.chunk, epoch: epoch) == Self.chunk {
+                }
             }
             if settings.cronRetentionCount > 0 {
-                while try await store.deleteOccurrences(keeping: settings.cronRetentionCount, limit: Self.chunk)
-                    == Self.chunk
+                while try await store.deleteOccurrences(
+                    keeping: settings.cronRetentionCount, limit: Self.chunk, epoch: epoch) == Self.chunk
                 {}
             }
+        } catch .conflict {
+            // Another instance leads by now, and deletes.
+            membership.noteFenced()
         } catch {
             logger.error("old rows could not be deleted", metadata: ["reason": "\(error)"])
         }

@@ -38,6 +38,10 @@ package enum WeirServer {
         let secrets = try SecretKey.secrets(settings)
         let parts = try ServerParts(
             settings: settings, plan: plan, store: store, secrets: secrets, logger: logger, prettyLogs: prettyLogs)
+        // A member first: what it accepts is nobody else's from the beginning, and its time is the cluster's.
+        do throws(StorageFailure) { try await parts.membership.beatOnce() } catch {
+            throw StartFailure("The database does not take this instance as a member: \(error.sentence)")
+        }
         if !definitions.isEmpty {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions, secrets: secrets)
         }
@@ -47,11 +51,13 @@ package enum WeirServer {
         _ = try await parts.engine.reload()
         await parts.queue.countBacklogOnce()
         let port = try await listen(parts, settings)
+        let host = settings.serverHost.contains(":") ? "[\(settings.serverHost)]" : settings.serverHost
+        let url = "\(settings.tlsEnabled ? "https" : "http")://\(host):\(port)"
+        if settings.clusterAdvertiseURL.isEmpty { parts.membership.setAddress(url) }
         parts.operations.setReady(true)
         logger.notice(
             "ready", metadata: ["host": "\(settings.serverHost)", "port": "\(port)", "version": "\(version)"])
-        let host = settings.serverHost.contains(":") ? "[\(settings.serverHost)]" : settings.serverHost
-        started("\(settings.tlsEnabled ? "https" : "http")://\(host):\(port)")
+        started(url)
         await parts.run(until: StopSignals.wait)
         await store.close()
         logger.notice("stopped")

@@ -78,6 +78,11 @@ package struct Settings: Sendable, Equatable {
     package var metricsEnabled = true
     package var channelsInclude: [String] = []
     package var channelsExclude: [String] = []
+    package var channelsNotServed = "404"
+    package var clusterHeartbeatMilliseconds = 500
+    package var clusterTTLMilliseconds = 2000
+    /// Empty for the address it listens on.
+    package var clusterAdvertiseURL = ""
     package var adminKeys: [String] = []
     package var adminReadOnlyKeys: [String] = []
     package var adminHeader = "Authorization"

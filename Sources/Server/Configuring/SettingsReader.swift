@@ -81,6 +81,7 @@ package enum SettingsReader {
                 "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
         try checkServing(settings)
+        try checkCluster(settings)
         guard settings.otlpEndpoint.hasPrefix("http://") || settings.otlpEndpoint.hasPrefix("https://") else {
             throw SettingsError(
                 "tracing.otlp_endpoint is `\(settings.otlpEndpoint)`; it must begin with http:// or https://.")
@@ -109,6 +110,24 @@ package enum SettingsReader {
         guard !isServer || !key.isEmpty else {
             throw SettingsError(
                 "With a `postgres://` database, storage.connector_encryption_key must be set: there is no place beside it for a key. `openssl rand -hex 32` makes one."
+            )
+        }
+    }
+
+    private static func checkCluster(_ settings: Settings) throws(SettingsError) {
+        let (beat, life) = (settings.clusterHeartbeatMilliseconds, settings.clusterTTLMilliseconds)
+        guard life >= 3 * beat else {
+            throw SettingsError(
+                "cluster.ttl_ms is \(life) and cluster.heartbeat_ms \(beat): one late heartbeat would make an instance dead. "
+                    + "Make the first at least three times the second.")
+        }
+        let url = settings.clusterAdvertiseURL
+        let host = url.drop { $0 != ":" }.dropFirst(3)
+        let isPlain =
+            !host.isEmpty && host.utf8.allSatisfy { (0x21...0x7E).contains($0) && !"/?#@\\\"".utf8.contains($0) }
+        guard url.isEmpty || isPlain && (url.hasPrefix("http://") || url.hasPrefix("https://")) else {
+            throw SettingsError(
+                "cluster.advertise_url is `\(url)`; it must be http:// or https://, a host and a port, and nothing after them."
             )
         }
     }

@@ -20,10 +20,12 @@ package struct DefinitionDesk: Sendable {
     }
 
     /// - Parameters:
+    ///   - isAnnounced: whether every instance is to serve it at once, if it changes what is served.
     ///   - audit: the entries for a change, given what was before.
     ///   - decide: the decision, told the book and the time.
     /// - Returns: what was committed.
     package func change(
+        isAnnounced: Bool = true,
         audit: @Sendable (DefinitionBook, DefinitionChange, Timestamp) -> [AuditRecord],
         _ decide: @Sendable (DefinitionBook, Timestamp) throws(Problem) -> DefinitionChange
     ) async throws(Problem) -> DefinitionChange {
@@ -34,6 +36,7 @@ package struct DefinitionDesk: Sendable {
             change.audit += audit(book, change, now)
             // Nothing to do is nothing to announce.
             if change == DefinitionChange() { return change }
+            change.isAnnounced = isAnnounced && change.goesLive
             do throws(StorageFailure) {
                 _ = try await store.commit(change, expecting: book.snapshot.generation)
                 return change

@@ -1,4 +1,5 @@
 package import Channels
+package import Cluster
 package import Definitions
 package import Storage
 package import Traces

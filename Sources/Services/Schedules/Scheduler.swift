@@ -1,10 +1,12 @@
 package import Channels
+package import Cluster
 import Definitions
 package import Storage
 package import Traces
 package import Vocabulary
 
-/// Runs what is due: sleeps until the next instant of any schedule, or until something changes.
+/// Runs what is due, at the instance that leads: sleeps until the next instant of any schedule, or until something
+/// changes.
 ///
 /// An occurrence and its run are committed together, so there is no moment in which one is without the other: whenever
 /// the process dies, an instant is either not in the ledger yet, and is decided at the next start, or its run is in the
@@ -28,8 +30,8 @@ package actor Scheduler {
     package enum Pass: Sendable, Equatable {
         case again
         case sleep(Duration)
-        /// Somebody else schedules now.
-        case over
+        /// Somebody else schedules, until this instance leads.
+        case rest
     }
 
     /// What is known of a schedule between two passes.
@@ -46,6 +48,10 @@ package actor Scheduler {
     private let alarm: Alarm
     private let clock: WallClock
     private let observe: @Sendable (SchedulerEvent) -> Void
+    /// Under which this instance leads now; nil while it does not.
+    private let leading: @Sendable () -> Int64?
+    private let fenced: @Sendable () -> Void
+    /// Under which what is known here was read.
     private var epoch: Int64?
     private var generation: Int64 = -1
     private var known: [String: Known] = [:]
@@ -65,10 +71,17 @@ package actor Scheduler {
     private static let mostRuns = 500
     private static let mostOvertakes = 4
 
+    /// - Parameters:
+    ///   - leading: the epoch under which this instance leads now.
+    ///   - fenced: told when a write was refused because another instance leads.
     package init(
         settings: Settings, state: ServingState, store: any OccurrenceStore, queue: TraceQueue, alarm: Alarm,
-        clock: WallClock = .system, observe: @escaping @Sendable (SchedulerEvent) -> Void = { _ in }
+        clock: WallClock = .system, leading: @escaping @Sendable () -> Int64?,
+        fenced: @escaping @Sendable () -> Void = {},
+        observe: @escaping @Sendable (SchedulerEvent) -> Void = { _ in }
     ) {
+        self.leading = leading
+        self.fenced = fenced
         self.settings = settings
         self.state = state
         self.store = store
@@ -92,7 +105,7 @@ package actor Scheduler {
                 switch try await passOnce() {
                 case .again: pause = .zero
                 case .sleep(let duration): pause = duration
-                case .over: return
+                case .rest: pause = settings.pollInterval
                 }
                 failures = 0
             } catch {
@@ -108,6 +121,13 @@ package actor Scheduler {
     /// Decides and commits everything that is due now.
     package func passOnce() async throws(StorageFailure) -> Pass {
         let snapshot = state.current
+        guard let epoch = leading() else { return .rest }
+        if epoch != self.epoch {
+            // Others have scheduled since: what was known is old.
+            self.epoch = epoch
+            generation = -1
+            known = [:]
+        }
         guard !snapshot.scheduled.isEmpty else { return .sleep(Self.idle) }
         let startedAt = Stopwatch.nanoseconds()
         let now = clock.now()
@@ -115,7 +135,6 @@ package actor Scheduler {
         guard mayBeWaiting || snapshot.scheduled.contains(where: { isDue($0, now) }) else {
             return .sleep(pause(snapshot, now))
         }
-        let epoch = try await currentEpoch()
         var draft = LedgerDraft(
             open: try await store.openOccurrences(), settings: settings, owner: queue.instance, epoch: epoch, now: now)
         let scheduled = snapshot.scheduled
@@ -134,8 +153,10 @@ package actor Scheduler {
         observe(.pass(seconds: Double(Stopwatch.nanoseconds() - startedAt) / 1e9, waiting: draft.waitingAfter))
         switch outcome {
         case .fenced:
+            self.epoch = nil
+            fenced()
             observe(.fenced)
-            return .over
+            return .rest
         case .overtaken:
             overtakes += 1
             return overtakes < Self.mostOvertakes ? .again : .sleep(settings.pollInterval)
@@ -157,13 +178,6 @@ package actor Scheduler {
             if draft.waitingAfter > 0 { mayBeWaiting = true }
             return .sleep(pause(snapshot, clock.now()))
         }
-    }
-
-    private func currentEpoch() async throws(StorageFailure) -> Int64 {
-        if let epoch { return epoch }
-        let begun = try await store.beginScheduling()
-        epoch = begun
-        return begun
     }
 
     /// Takes new and changed schedules over, and notices when the clock was set back.

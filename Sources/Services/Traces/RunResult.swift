@@ -13,6 +13,13 @@ package protocol TraceRunning: Sendable {
     ///   - attempt: from 1.
     ///   - timeout: the longest it may take; afterwards the run is over with `TIMEOUT`.
     func run(_ trace: QueuedTrace, attempt: Int, timeout: Duration) async -> RunResult
+
+    /// Names of channels that are served elsewhere and not here.
+    var unserved: [String] { get }
+}
+
+extension TraceRunning {
+    package var unserved: [String] { [] }
 }
 
 /// An accepted run that waits for a worker.

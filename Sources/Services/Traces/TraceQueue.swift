@@ -24,22 +24,29 @@ package final class TraceQueue: Sendable {
     package let bounds: QueueBounds
     package let instance: String
     private let settings: Settings
-    private let store: any TraceStore
+    let store: any TraceStore
     private let writer: TraceWriter
-    private let clock: WallClock
-    private let runner: any TraceRunning
-    private let observe: @Sendable (TraceQueueEvent) -> Void
-    private let arrivals: AsyncStream<QueuedTrace>
-    private let arrival: AsyncStream<QueuedTrace>.Continuation
+    let clock: WallClock
+    let runner: any TraceRunning
+    let tenure: Tenure
+    let observe: @Sendable (TraceQueueEvent) -> Void
+    private let arrivals: AsyncStream<Arrival>
+    private let arrival: AsyncStream<Arrival>.Continuation
     private let runningNow = Mutex<Set<Identifier>>([])
     /// Bounded by the queue itself: each entry holds its place in ``bounds``.
     private let unsettled = Mutex<[Unsettled]>([])
-    private let isStopping = Atomic<Bool>(false)
-    private let mayHoldMore = Atomic<Bool>(true)
+    let isStopping = Atomic<Bool>(false)
+    let mayHoldMore = Atomic<Bool>(true)
+
+    private struct Arrival: Sendable {
+        var trace: QueuedTrace
+        /// How often others may have taken this instance for dead when it came.
+        var lapses: Int
+    }
 
     package init(
         settings: Settings, bounds: QueueBounds, instance: String, store: any TraceStore, writer: TraceWriter,
-        runner: any TraceRunning, clock: WallClock = .system,
+        runner: any TraceRunning, clock: WallClock = .system, tenure: Tenure = .alone,
         observe: @escaping @Sendable (TraceQueueEvent) -> Void = { _ in }
     ) {
         self.settings = settings
@@ -48,6 +55,7 @@ package final class TraceQueue: Sendable {
         self.store = store
         self.writer = writer
         self.runner = runner
+        self.tenure = tenure
         self.clock = clock
         self.observe = observe
         // Bounded by `bounds`: nothing is yielded without a reservation.
@@ -88,7 +96,7 @@ package final class TraceQueue: Sendable {
                         .unavailable, "The trace could not be stored; nothing was accepted.", retryAfter: .seconds(1)))
                 return
             }
-            arrival.yield(trace)
+            line(up: trace)
             completion(nil)
         }
     }
@@ -125,7 +133,7 @@ package final class TraceQueue: Sendable {
         defer {
             for trace in placed {
                 if committed.contains(trace.id) {
-                    arrival.yield(trace)
+                    line(up: trace)
                 } else {
                     bounds.giveBack(bytes: trace.input.count)
                 }
@@ -154,12 +162,20 @@ package final class TraceQueue: Sendable {
     }
 
     private func work(lane: Int) async {
-        for await trace in arrivals {
-            if isStopping.load(ordering: .relaxed) { return }
-            await runOnce(trace, lane: lane)
+        for await next in arrivals {
+            // First taken, then looked: what is given back meanwhile is either seen there or not begun here.
+            runningNow.withLock { _ = $0.insert(next.trace.id) }
+            if isStopping.load(ordering: .sequentiallyConsistent) {
+                runningNow.withLock { _ = $0.remove(next.trace.id) }
+                return
+            }
+            await runOnce(next.trace, lane: lane, lapses: next.lapses)
             if mayHoldMore.load(ordering: .relaxed), bounds.count < settings.workers { await rescueOnce() }
         }
     }
+
+    /// Traces that are running, or have run and are not settled.
+    var held: [Identifier] { runningNow.withLock { Array($0) } }
 
     /// Stops taking work; the workers finish the run they are in.
     package func stop() {
@@ -167,12 +183,18 @@ package final class TraceQueue: Sendable {
         arrival.finish()
     }
 
+    func line(up trace: QueuedTrace) { arrival.yield(Arrival(trace: trace, lapses: tenure.lapses())) }
+
     /// Runs one trace and hands its settlement to the writer.
-    package func runOnce(_ trace: QueuedTrace, lane: Int) async {
+    ///
+    /// - Parameter lapses: how often others may have taken this instance for dead when the trace came; nil for now.
+    package func runOnce(_ trace: QueuedTrace, lane: Int, lapses: Int? = nil) async {
         runningNow.withLock { _ = $0.insert(trace.id) }
         let startedAt = clock.now()
-        // Taken over from a process that died: what if it died of this run?
-        if trace.epoch > 1, await !isSafe(trace, startedAt: startedAt, lane: lane) { return }
+        // Taken over from a process that died: what if it died of this run? Or held by one that others may have taken for
+        // dead: is it still ours?
+        let isOurs = tenure.isSure() && lapses ?? tenure.lapses() == tenure.lapses()
+        if trace.epoch > 1 || !isOurs, await !isSafe(trace, startedAt: startedAt, lane: lane, isOurs: isOurs) { return }
         let attempt = trace.attempt + 1
         let result = await runner.run(trace, attempt: attempt, timeout: settings.timeout)
         let settlement = settle(trace, attempt: attempt, startedAt: startedAt, result: result)
@@ -181,7 +203,7 @@ package final class TraceQueue: Sendable {
 
     /// Writes down that a run begins which another process did not live to end, so that its attempts are counted even
     /// if this one does not either; gives it up as a dead letter once they are used up.
-    private func isSafe(_ trace: QueuedTrace, startedAt: Timestamp, lane: Int) async -> Bool {
+    private func isSafe(_ trace: QueuedTrace, startedAt: Timestamp, lane: Int, isOurs: Bool) async -> Bool {
         var mark = TraceSettlement(
             id: trace.id, mode: trace.mode, owner: instance, epoch: trace.epoch, status: .running,
             attempt: trace.attempt, dueAt: startedAt, startedAt: startedAt, completedAt: nil)
@@ -196,17 +218,30 @@ package final class TraceQueue: Sendable {
             commit(Unsettled(settlement: mark, bytes: trace.input.count), lane: lane)
             return false
         }
-        do {
-            guard try await store.write(inserts: [], settlements: [mark]).isEmpty else {
-                // Somebody else has it by now.
-                runningNow.withLock { _ = $0.remove(trace.id) }
-                bounds.giveBack(bytes: trace.input.count)
-                return false
+        if await holds(mark, isOurs: isOurs) { return true }
+        // Somebody else has it by now, or will.
+        runningNow.withLock { _ = $0.remove(trace.id) }
+        bounds.giveBack(bytes: trace.input.count)
+        return false
+    }
+
+    /// Whether the run is this instance's, as the database has it. Where that does not answer, one that nobody can have
+    /// taken for dead runs it all the same: the disk may be full, and the run may free it. The others wait.
+    private func holds(_ mark: TraceSettlement, isOurs: Bool) async -> Bool {
+        let backoff = Backoff(base: .milliseconds(100), cap: .seconds(1))
+        var failures = 0
+        while true {
+            do {
+                return try await store.write(inserts: [], settlements: [mark]).isEmpty
+            } catch {
+                observe(.broken(error))
+                if isOurs, tenure.isSure() { return true }
             }
-        } catch {
-            observe(.broken(error))  // it is run all the same: the disk may be full, and the run may free it
+            guard !isStopping.load(ordering: .relaxed) else { return false }
+            failures += 1
+            // Cancelled: asked once more, and then stopped.
+            try? await Task.sleep(for: backoff.delay(afterAttempt: failures, draw: .random(in: 0..<1)))
         }
-        return true
     }
 
     /// A run that has ended and whose end is not on disk yet: it holds its place in the queue until it is.
@@ -278,31 +313,6 @@ package final class TraceQueue: Sendable {
         }
         return settlement
     }
-
-    /// Leases what nobody holds: rows of a process that died, retries that are due, requeued dead letters.
-    /// - Returns: how many now wait here.
-    @discardableResult
-    package func rescueOnce() async -> Int {
-        guard bounds.hasRoom, !isStopping.load(ordering: .relaxed) else { return 0 }
-        do {
-            let limit = 200
-            let leased = try await store.lease(limit: limit, owner: instance, alive: [instance], now: clock.now())
-            mayHoldMore.store(leased.count == limit, ordering: .relaxed)
-            for record in leased {
-                bounds.take(bytes: record.input.count)
-                arrival.yield(
-                    QueuedTrace(
-                        id: record.id, channelID: record.channelID, channel: record.channel, input: record.input,
-                        attempt: record.attempt, epoch: record.epoch, createdAt: record.createdAt,
-                        traceparent: record.traceparent, mode: record.mode))
-            }
-            if !leased.isEmpty { observe(.rescued(leased.count)) }
-            return leased.count
-        } catch {
-            observe(.broken(error))
-            return 0
-        }
-    }
 }
 
 /// What the queue tells metrics and logs.
@@ -310,6 +320,8 @@ package enum TraceQueueEvent: Sendable {
     case rejected(QueueBounds.Refusal)
     case failed(RetryDecision)
     case rescued(Int)
+    /// Runs that waited here are free for others.
+    case givenBack(Int)
     /// A run of the mode `cron` ended, or waits for its next attempt; its end is on disk.
     case scheduledRunSettled(TraceStatus)
     case broken(StorageFailure)

@@ -47,12 +47,18 @@ import Vocabulary
                 createdAt: now)
         }
         _ = try await first.write(inserts: records, settlements: [])
+        for name in ["a", "b"] {
+            let record = InstanceRecord(id: name, version: "", address: "")
+            _ = try await first.beat(record, ttl: .seconds(60), candidacy: .none)
+        }
 
         let leased = try await withThrowingTaskGroup(of: [Identifier].self) { group in
             for (store, name) in [(first, "a"), (second, "b")] {
                 for _ in 0..<10 {
                     group.addTask {
-                        try await store.lease(limit: 20, owner: name, alive: ["a", "b"], now: now).map(\.id)
+                        try await store.lease(
+                            limit: 20, owner: name, patience: .seconds(60), now: now, unserved: []
+                        ).map(\.id)
                     }
                 }
             }

@@ -69,8 +69,9 @@ import Vocabulary
             await connection.close()
 
             let store = try await SQLiteStore.open(url: url)
-            let epoch = try await store.beginScheduling()
-            let leased = try await store.lease(limit: 1, owner: "me", alive: ["me"], now: now)
+            let me = InstanceRecord(id: "me", version: "", address: "")
+            let epoch = try await store.beat(me, ttl: .seconds(60), candidacy: .open).epoch
+            let leased = try await store.lease(limit: 1, owner: "me", patience: .seconds(60), now: now, unserved: [])
             let open = try await store.openOccurrences()
             let keys = try await store.loadAdminKeys()
             await store.close()

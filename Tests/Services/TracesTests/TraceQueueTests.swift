@@ -104,7 +104,7 @@ import Vocabulary
         _ = await setup.writer.commitOnce()
         let waiting = try await setup.store.trace(trace.id)
         let leased = try await setup.store.lease(
-            limit: 1, owner: "me", alive: ["me"], now: .now() + .seconds(3600))
+            limit: 1, owner: "me", patience: .zero, now: .now() + .seconds(3600), unserved: [])
         trace.attempt = leased.first?.attempt ?? 0
         trace.epoch = leased.first?.epoch ?? 0
         await setup.queue.runOnce(trace, lane: 0)
@@ -175,7 +175,7 @@ import Vocabulary
 
         for round in 1...4 {
             let next = process("\(round)")
-            let leased = try await store.lease(limit: 10, owner: "\(round)", alive: ["\(round)"], now: .now())
+            let leased = try await store.lease(limit: 10, owner: "\(round)", patience: .zero, now: .now(), unserved: [])
             for record in leased {
                 await next.queue.runOnce(
                     QueuedTrace(

@@ -17,9 +17,9 @@ final class UnreliableStore: TraceStore {
     }
 
     func lease(
-        limit: Int, owner: String, alive: [String], now: Timestamp
+        limit: Int, owner: String, patience: Duration?, now: Timestamp, unserved: [String]
     ) async throws(StorageFailure) -> [TraceRecord] {
-        try await store.lease(limit: limit, owner: owner, alive: alive, now: now)
+        try await store.lease(limit: limit, owner: owner, patience: patience, now: now, unserved: unserved)
     }
 
     func backlog() async throws(StorageFailure) -> (count: Int, bytes: Int) { try await store.backlog() }
@@ -39,11 +39,11 @@ final class UnreliableStore: TraceStore {
 
     func purgeDead(before: Timestamp) async throws(StorageFailure) -> Int { try await store.purgeDead(before: before) }
 
-    func deleteTraces(before: Timestamp, limit: Int) async throws(StorageFailure) -> Int {
-        try await store.deleteTraces(before: before, limit: limit)
+    func deleteTraces(before: Timestamp, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
+        try await store.deleteTraces(before: before, limit: limit, epoch: epoch)
     }
 
-    func deleteTraces(keeping: Int, limit: Int) async throws(StorageFailure) -> Int {
-        try await store.deleteTraces(keeping: keeping, limit: limit)
+    func deleteTraces(keeping: Int, limit: Int, epoch: Int64) async throws(StorageFailure) -> Int {
+        try await store.deleteTraces(keeping: keeping, limit: limit, epoch: epoch)
     }
 }

@@ -103,7 +103,7 @@ extension StorageConformance {
         },
         "old audit entries go, younger ones stay": { store in
             try await store.appendAudit((1...4).map { entry("w\($0)", at: $0) })
-            let gone = try await store.deleteAudit(before: at(3))
+            let gone = try await store.deleteAudit(before: at(3), epoch: 0)
             let left = try await store.auditLog(AuditFilter(), limit: 9, offset: 0)
             try expect(gone == 2 && left.records.map(\.resourceID) == ["w4", "w3"], "two went: \(gone)")
         },

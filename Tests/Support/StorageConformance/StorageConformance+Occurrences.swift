@@ -83,9 +83,9 @@ extension StorageConformance {
             let traces = try await store.countTraces(TraceFilter())
             try expect(won == 1 && traces == 1, "\(won) won, \(traces) runs")
         },
-        "whoever scheduled before is fenced off": { store in
-            let first = try await store.beginScheduling()
-            let second = try await store.beginScheduling()
+        "whoever led before is fenced off": { store in
+            let first = try await lead(store, "a")
+            let second = try await lead(store, "b", after: "a")
             try expect(second == first + 1, "the epoch grows by one")
             let stale = occurrence(100)
             let refused = try await store.record(entries([stale], cursors: ["c": at(100)]), epoch: first)
@@ -113,7 +113,7 @@ extension StorageConformance {
             _ = try await store.write(inserts: [], settlements: [settlement(holder, .pending)])
             let retrying = try await store.record(entries([rival]), epoch: nil)
             try expect(retrying == .overtaken, "one that waits for its next attempt holds it still")
-            let leased = try await store.lease(limit: 9, owner: "me", alive: ["x"], now: at(100))
+            let leased = try await lease(store, 9, owner: "me", alive: ["x"], now: at(100))
             try expect(leased.contains { $0.id == holder.id && $0.mode == .cron }, "its mode is known after a rescue")
             _ = try await store.write(inserts: [], settlements: [settlement(holder, .completed, epoch: 2)])
             let free = try await store.record(entries([rival]), epoch: nil)
@@ -204,13 +204,13 @@ extension StorageConformance {
             let records =
                 [occurrence(1), occurrence(2, .pending)] + (3...8).map { occurrence($0, .completed) }
             _ = try await store.record(entries(records), epoch: nil)
-            let byCount = try await store.deleteOccurrences(keeping: 4, limit: 9)
+            let byCount = try await store.deleteOccurrences(keeping: 4, limit: 9, epoch: 0)
             let counted = try await store.occurrences(OccurrenceFilter(), limit: 9, offset: 0)
             try expect(
                 byCount == 2 && counted.map(\.scheduledFor) == [8, 7, 6, 5, 2, 1].map { at($0) },
                 "\(counted.map(\.scheduledFor))")
-            let one = try await store.deleteOccurrences(before: at(7), limit: 1)
-            let rest = try await store.deleteOccurrences(before: at(7), limit: 9)
+            let one = try await store.deleteOccurrences(before: at(7), limit: 1, epoch: 0)
+            let rest = try await store.deleteOccurrences(before: at(7), limit: 9, epoch: 0)
             let left = try await store.occurrences(OccurrenceFilter(), limit: 9, offset: 0)
             try expect(one == 1 && rest == 2 && left.map(\.scheduledFor) == [8, 7, 1].map { at($0) }, "\(left)")
         },

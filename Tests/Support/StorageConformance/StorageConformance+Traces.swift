@@ -45,7 +45,7 @@ extension StorageConformance {
         "a settlement with a stale owner or epoch is refused, and changes nothing": { store in
             let record = pending(owner: "a")
             _ = try await store.write(inserts: [record], settlements: [])
-            let leased = try await store.lease(limit: 10, owner: "b", alive: ["b"], now: at(5))
+            let leased = try await lease(store, 10, owner: "b", alive: ["b"], now: at(5))
             try expect(leased.map(\.id) == [record.id], "it is leased")
             try expect(leased.first?.epoch == 2 && leased.first?.input == [1, 2, 3], "with a new epoch and its input")
             let stale = [
@@ -85,8 +85,8 @@ extension StorageConformance {
             let records =
                 (0..<50).map { _ in pending(owner: "dead") } + [pending(owner: "a"), pending(owner: "", due: 99)]
             _ = try await store.write(inserts: records, settlements: [])
-            async let first = store.lease(limit: 40, owner: "a", alive: ["a", "b"], now: at(5))
-            async let second = store.lease(limit: 40, owner: "b", alive: ["a", "b"], now: at(5))
+            async let first = lease(store, 40, owner: "a", alive: ["a", "b"], now: at(5))
+            async let second = lease(store, 40, owner: "b", alive: ["a", "b"], now: at(5))
             let (one, other) = try await (first, second)
             try expect(one.count + other.count == 50, "fifty are leased: \(one.count) and \(other.count)")
             try expect(Set(one.map(\.id)).isDisjoint(with: other.map(\.id)), "each once")
@@ -94,14 +94,14 @@ extension StorageConformance {
         "the oldest due is leased first, up to the limit": { store in
             let records = [5, 3, 9, 1].map { pending(owner: "", due: $0) }
             _ = try await store.write(inserts: records, settlements: [])
-            let leased = try await store.lease(limit: 2, owner: "a", alive: ["a"], now: at(100))
+            let leased = try await lease(store, 2, owner: "a", alive: ["a"], now: at(100))
             try expect(leased.map(\.dueAt) == [at(1), at(3)], "1 and 3: \(leased.map(\.dueAt))")
         },
         "a run that was running when its holder died has one attempt more": { store in
             var record = pending(owner: "dead")
             record.status = .running
             _ = try await store.write(inserts: [record, pending(owner: "dead")], settlements: [])
-            let leased = try await store.lease(limit: 9, owner: "a", alive: ["a"], now: at(100))
+            let leased = try await lease(store, 9, owner: "a", alive: ["a"], now: at(100))
             try expect(leased.first { $0.id == record.id }?.attempt == 1, "the running one has 1")
             try expect(leased.first { $0.id != record.id }?.attempt == 0, "the waiting one has 0")
         },
@@ -110,8 +110,8 @@ extension StorageConformance {
             var retry = settlement(record, owner: "a", epoch: 1, .pending)
             retry.dueAt = at(1000)
             _ = try await store.write(inserts: [record], settlements: [retry])
-            let early = try await store.lease(limit: 9, owner: "a", alive: ["a"], now: at(999))
-            let due = try await store.lease(limit: 9, owner: "a", alive: ["a"], now: at(1000))
+            let early = try await lease(store, 9, owner: "a", alive: ["a"], now: at(999))
+            let due = try await lease(store, 9, owner: "a", alive: ["a"], now: at(1000))
             try expect(early.isEmpty && due.count == 1, "not before its time")
             try expect(due.first?.input == [1, 2, 3] && due.first?.attempt == 1, "with its input and its attempts")
         },
@@ -169,7 +169,7 @@ extension StorageConformance {
             try expect(requeued?.status == .pending && requeued?.attempt == 0, "it starts anew")
             try expect(
                 requeued?.owner == "" && requeued?.isDead == false && requeued?.input == [1, 2, 3], "for anybody")
-            let leased = try await store.lease(limit: 9, owner: "b", alive: ["a", "b"], now: at(7))
+            let leased = try await lease(store, 9, owner: "b", alive: ["a", "b"], now: at(7))
             try expect(Set(leased.map(\.id)) == [records[0].id, records[2].id], "both are leased")
         },
         "retention and purges leave open runs alone, and retention leaves dead letters alone": { store in
@@ -179,9 +179,9 @@ extension StorageConformance {
             _ = try await store.write(
                 inserts: old + [dead, open],
                 settlements: [settlement(dead, owner: "a", epoch: 1, .failed, isDead: true)])
-            let byAge = try await store.deleteTraces(before: at(3000), limit: 1)
-            let byAgeAgain = try await store.deleteTraces(before: at(3000), limit: 9)
-            let byCount = try await store.deleteTraces(keeping: 3, limit: 9)
+            let byAge = try await store.deleteTraces(before: at(3000), limit: 1, epoch: 0)
+            let byAgeAgain = try await store.deleteTraces(before: at(3000), limit: 9, epoch: 0)
+            let byCount = try await store.deleteTraces(keeping: 3, limit: 9, epoch: 0)
             let left = try await store.traces(TraceFilter(), before: nil, limit: 9, offset: 0, ascending: false)
             try expect((byAge, byAgeAgain, byCount) == (1, 1, 1), "one each: \((byAge, byAgeAgain, byCount))")
             try expect(Set(left.map(\.id)) == [dead.id, open.id, old[3].id], "the right ones are left")

@@ -17,7 +17,9 @@ package struct StorageConformance: Sendable {
     }
 
     package static let promises: [String: @Sendable (any DurableStore) async throws -> Void] =
-        [definitionPromises, auditPromises, tracePromises, occurrencePromises, adminKeyPromises].reduce(into: [:]) {
+        [
+            definitionPromises, auditPromises, tracePromises, occurrencePromises, adminKeyPromises, clusterPromises,
+        ].reduce(into: [:]) {
             $0.merge($1) { $1 }
         }
 

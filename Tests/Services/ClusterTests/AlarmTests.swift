@@ -1,4 +1,4 @@
-import Schedules
+import Cluster
 import Testing
 
 @Suite struct AlarmTests {

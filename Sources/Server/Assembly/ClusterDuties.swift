@@ -1,0 +1,36 @@
+import AdminAPI
+import Cluster
+import HTTPServing
+import Logging
+import Storage
+import Traces
+import Vocabulary
+
+/// What this server says of itself with each beat, and how it follows what others have changed.
+enum ClusterDuties {
+    static func make(
+        engine: Engine, keys: AdminKeys, queue: TraceQueue, connections: ConnectionCounts, _ store: any DurableStore,
+        _ logger: Logger
+    ) -> Membership.Duties {
+        Membership.Duties(
+            describe: { record in
+                record.generation = engine.generation
+                record.adminKeys = keys.generation
+                record.connections = connections.total
+                record.queued = queue.bounds.count
+                record.activeWorkers = queue.activeWorkers
+            },
+            follow: { wanted, reloads in
+                do {
+                    if keys.generation < wanted.adminKeys { try await keys.load(from: store) }
+                    if engine.generation < wanted.generation || reloads < wanted.reloads {
+                        _ = try await engine.reload()
+                    }
+                    return true
+                } catch {
+                    logger.warning("a change could not be loaded; it is tried again", metadata: ["reason": "\(error)"])
+                    return false
+                }
+            })
+    }
+}

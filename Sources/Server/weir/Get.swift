@@ -7,7 +7,8 @@ struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List workflows, channels and more, or show one.",
         discussion:
-            "weir get workflows; weir get channel orders; weir get functions; weir get engine; weir get cluster; weir get audit-logs")
+            "weir get workflows; weir get channel orders; weir get functions; weir get engine; weir get cluster; weir get audit-logs"
+    )
 
     enum Kind: String, ExpressibleByArgument, CaseIterable {
         case workflows, workflow, channels, channel, connectors, connector, functions, engine, cluster

@@ -110,7 +110,9 @@ import Testing
             return RunningCluster.live(view).count == 2 && view["leader"] as? String == expected
         }
         try RunningCluster.wait("it has looked through what it held") {
-            let own = RunningCluster.live(try cluster.view(other)).first { $0["id"] as? String != (try? cluster.id(other)) }
+            let own = RunningCluster.live(try cluster.view(other)).first {
+                $0["id"] as? String != (try? cluster.id(other))
+            }
             return (own?["load"] as? Row)?["queued"] as? Int == 0
         }
         #expect(calls(upstream) == before, "nothing ran again")

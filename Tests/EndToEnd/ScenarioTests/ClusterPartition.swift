@@ -37,7 +37,9 @@ import Testing
         func set(_ state: String) throws { try Self.ip(["link", "set", link, state]) }
 
         /// Asks a server inside, whether the link is there or not.
-        func call(_ port: Int, _ method: String, _ path: String, _ body: String = "") throws -> (status: Int, body: String) {
+        func call(_ port: Int, _ method: String, _ path: String, _ body: String = "") throws -> (
+            status: Int, body: String
+        ) {
             let arguments = [
                 "ip", "netns", "exec", name, "curl", "-s", "-m", "20", "-X", method, "-w", "\n%{http_code}",
                 "-H", "content-type: application/json", "-d", body, "http://127.0.0.1:\(port)\(path)",

@@ -14,7 +14,8 @@ import Testing
         let views = try (0..<3).map { try cluster.view($0) }
         let live = RunningCluster.live(views[0])
         #expect(Set(views.map { $0["leader"] as? String }).count == 1, "all agree")
-        #expect(Set(views.compactMap { $0["this_instance"] as? String }) == Set(live.compactMap { $0["id"] as? String }))
+        #expect(
+            Set(views.compactMap { $0["this_instance"] as? String }) == Set(live.compactMap { $0["id"] as? String }))
         #expect(live.count { $0["is_leader"] as? Bool == true } == 1)
         for instance in live {
             #expect((instance["heartbeat_age_ms"] as? Int ?? .max) < 2000)
@@ -24,7 +25,8 @@ import Testing
         }
         let shown = try cluster[1].command(["cluster"])
         #expect(shown.code == 0 && shown.output.split(separator: "\n").count == 4, "\(shown.output)")
-        #expect(shown.output.contains("leader") && live.allSatisfy { shown.output.contains($0["id"] as? String ?? "-") })
+        #expect(
+            shown.output.contains("leader") && live.allSatisfy { shown.output.contains($0["id"] as? String ?? "-") })
         let metrics = try (0..<3).map { try cluster.client($0).call("GET", "/metrics") }
         let texts = metrics.map { String(decoding: $0.body, as: UTF8.self) }
         #expect(texts.allSatisfy { $0.contains("\nweir_cluster_instances 3\n") })

@@ -16,7 +16,8 @@ import Testing
 
     private func deploy(_ cluster: RunningCluster) throws {
         let client = cluster.client(2)
-        try client.deploy("orders.new", tasks: Self.tasks, channel: #","route_pattern":"/orders/{id}","methods":["POST"]"#)
+        try client.deploy(
+            "orders.new", tasks: Self.tasks, channel: #","route_pattern":"/orders/{id}","methods":["POST"]"#)
         try client.deploy("analytics.sum", tasks: Self.tasks)
         try client.deploy("other", tasks: Self.tasks)
         let reload = try client.call("POST", "\(Client.admin)/engine/reload?wait=all")

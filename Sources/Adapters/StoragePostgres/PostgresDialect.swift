@@ -12,9 +12,9 @@ package struct PostgresDialect: Dialect {
     package var isShared: Bool { true }
     package var now: String { "(extract(epoch FROM clock_timestamp()) * 1000000)::int8" }
     package var endingSilence: String? { "SET LOCAL idle_in_transaction_session_timeout = 1000" }
-    package var announcing: String? { "SELECT pg_notify('\(Self.announcementChannel)', '')" }
+    package var announcing: String? { "pg_notify('\(Self.announcementChannel)', '')" }
     /// What announcements are sent under (`LISTEN`).
-    package static let announcementChannel = "weir"
+    static let announcementChannel = "weir"
 
     package func wholeNumber(_ expression: String) -> String { "(\(expression))::int8" }
 

@@ -35,6 +35,15 @@ package struct PostgresStoreDriver: StoreDriver, PoolReporting {
         try await beats.run(statements.map { PostgresStatement($0) }, canRepeat: true)
     }
 
+    package func listen(_ heard: @escaping @Sendable () -> Void) async {
+        for await notification in pool.notifications(of: PostgresDialect.announcementChannel) {
+            switch notification {
+            case .listening, .message: heard()
+            case .deaf: break  // tries go on; beats are the net
+            }
+        }
+    }
+
     package func read(_ statements: [StoreStatement]) async throws(StorageFailure) -> [PostgresTable] {
         try await run(statements, canRepeat: true)
     }

@@ -25,6 +25,8 @@ struct ClusterTexts: Sendable {
     private let takeText: String
     private let raiseText: String
     private let resignText: String
+    /// Whoever lets go says so: another one takes over at once.
+    private let sayResigningText: String?
     private let leadershipText: String
     private let membersText: String
     private let departText: String
@@ -68,7 +70,8 @@ struct ClusterTexts: Sendable {
         wantText = dialect.marked("UPDATE numbers SET value = ? WHERE name = 'wanted' AND value < ?")
         announcedAtText = "UPDATE numbers SET value = \(now) WHERE name = 'announced_at'"
         orderText = "UPDATE numbers SET value = value + 1 WHERE name = 'reloads'"
-        announcing = dialect.announcing.map { [StoreStatement($0)] } ?? []
+        announcing = dialect.announcing.map { [StoreStatement("SELECT " + $0)] } ?? []
+        sayResigningText = dialect.announcing.map { dialect.marked("SELECT \($0) FROM leadership WHERE holder = ?") }
         isShared = dialect.isShared
     }
 
@@ -95,7 +98,7 @@ struct ClusterTexts: Sendable {
         let life = StoreValue.integer(ttl.wholeMicroseconds)
         let text: String
         switch candidacy {
-        case .none: return [StoreStatement(resignText, [.text(id)])]
+        case .none: return resign(id)
         case .vacant: text = takeVacantText
         case .open: text = takeText
         }
@@ -105,9 +108,12 @@ struct ClusterTexts: Sendable {
         ]
     }
 
-    func depart(_ id: String) -> [StoreStatement] {
-        [StoreStatement(departText, [.text(id)]), StoreStatement(resignText, [.text(id)])]
+    private func resign(_ id: String) -> [StoreStatement] {
+        let said = sayResigningText.map { [StoreStatement($0, [.text(id)])] } ?? []
+        return said + [StoreStatement(resignText, [.text(id)])]
     }
+
+    func depart(_ id: String) -> [StoreStatement] { [StoreStatement(departText, [.text(id)])] + resign(id) }
 
     // MARK: The view
 

@@ -29,7 +29,8 @@ package protocol Dialect: Sendable {
     var now: String { get }
     /// Ends the session of a transaction that begins with it and then says nothing for a second; nil where nothing does.
     var endingSilence: String? { get }
-    /// Tells those who listen, when the transaction is committed, that something was announced; nil where nobody can.
+    /// An expression that tells those who listen, when the transaction is committed, that something was announced; nil
+    /// where nobody can.
     var announcing: String? { get }
 
     /// Appended to a table's name: the planner takes that index, where it would not by itself.

@@ -10,9 +10,7 @@ extension SQLStore {
     ) async throws(StorageFailure) -> ClusterView {
         guard isShared else { return try await beatAlone(record, ttl: ttl, candidacy: candidacy) }
         let statements = instances.beat(record) + instances.stand(record.id, ttl: ttl, candidacy)
-        // Whoever lets go says so: another one takes over at once.
-        let told = candidacy == .none ? instances.announcing : []
-        let tables = try await driver.pulse(statements + told + instances.look(ttl: ttl))
+        let tables = try await driver.pulse(statements + instances.look(ttl: ttl))
         return try ClusterTexts.view(tables.suffix(3))
     }
 
@@ -42,6 +40,8 @@ extension SQLStore {
         }
         _ = try await driver.run(instances.depart(id) + [giving(id, [])] + instances.announcing, canRepeat: true)
     }
+
+    package func listen(_ heard: @escaping @Sendable () -> Void) async { await driver.listen(heard) }
 
     package func orderReload() async throws(StorageFailure) -> Int64 {
         guard isShared else {

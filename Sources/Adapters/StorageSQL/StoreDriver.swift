@@ -15,6 +15,9 @@ package protocol StoreDriver: Sendable {
     /// As ``run(_:canRepeat:)``, again and again and never behind anything: for heartbeats.
     func pulse(_ statements: [StoreStatement]) async throws(StorageFailure) -> [Table]
 
+    /// Tells of ``Dialect/announcing`` of others, until the task is cancelled; returns at once where nobody can tell.
+    func listen(_ heard: @escaping @Sendable () -> Void) async
+
     /// Runs statements in one transaction and, where the database can, in one round trip. Serialisation failures and
     /// deadlocks are tried again.
     /// - Parameter canRepeat: running it twice does what running it once does: it is also tried again after a loss.
@@ -49,6 +52,7 @@ extension StoreDriver {
     package func pulse(_ statements: [StoreStatement]) async throws(StorageFailure) -> [Table] {
         try await run(statements, canRepeat: true)
     }
+    package func listen(_ heard: @escaping @Sendable () -> Void) async {}
     package func prepare() async throws(StorageFailure) {}
     package func dropTraces(below id: Identifier) async throws(StorageFailure) -> Int { 0 }
 }

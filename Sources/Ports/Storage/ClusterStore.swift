@@ -112,7 +112,15 @@ package protocol ClusterStore: Sendable {
     /// An instance ends: its traces and leadership are free, and it is no member any more.
     func depart(_ id: String) async throws(StorageFailure)
 
+    /// Tells of announcements as they are made, until the task is cancelled; returns at once where nobody can tell. What
+    /// was missed is not told: beats are the net below.
+    func listen(_ heard: @escaping @Sendable () -> Void) async
+
     /// Orders every instance to load everything anew.
     /// - Returns: the number of the order.
     func orderReload() async throws(StorageFailure) -> Int64
+}
+
+extension ClusterStore {
+    package func listen(_ heard: @escaping @Sendable () -> Void) async {}
 }

@@ -195,7 +195,8 @@ enum OpenAPISchemas {
         "items":{"type":"object"}},"trace_queue":{"type":"object"}}},
         "Live":{"type":"object","properties":{"status":{"type":"string"}}},
         "Ready":{"type":"object","properties":{"status":{"type":"string","enum":["ready","not_ready"]},\#
-        "components":{"type":"object"}}}
+        "components":{"type":"object"},"serves":{"type":"object","properties":{"include":{"type":"array",\#
+        "items":{"type":"string"}},"exclude":{"type":"array","items":{"type":"string"}}}}}}
         }
         """#
 }

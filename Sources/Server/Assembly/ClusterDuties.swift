@@ -1,5 +1,8 @@
 import AdminAPI
+import Channels
 import Cluster
+import Configuring
+import HTTPAPI
 import HTTPServing
 import Logging
 import Storage
@@ -8,6 +11,15 @@ import Vocabulary
 
 /// What this server says of itself with each beat, and how it follows what others have changed.
 enum ClusterDuties {
+    static func elsewhere(_ settings: Settings, _ membership: Membership) -> Elsewhere {
+        Elsewhere(redirects: settings.channelsNotServed == "redirect") { channel in
+            let others = membership.view?.alive.filter { $0.record.id != membership.id } ?? []
+            return others.map(\.record).filter { record in
+                !record.address.isEmpty && Glob.selects(channel, include: record.include, exclude: record.exclude)
+            }.map(\.address)
+        }
+    }
+
     static func make(
         engine: Engine, keys: AdminKeys, queue: TraceQueue, connections: ConnectionCounts, _ store: any DurableStore,
         _ logger: Logger

@@ -129,6 +129,7 @@ struct ServerParts: Sendable {
             state: state, queue: queue, registry: registry, version: WeirServer.version,
             gauges: Observers.gauges(registry, queue, plan.connections, membership, store),
             servesMetrics: settings.metricsEnabled,
+            include: settings.channelsInclude, exclude: settings.channelsExclude,
             adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
             maySeeDetails: { keys.accepts($0, client: $1) })
         let limits = Self.platformLimits(settings, registry)
@@ -144,7 +145,8 @@ struct ServerParts: Sendable {
             state: state, queue: queue, writer: writer, background: background, platformLimits: limits,
             clientAddress: plan.clientAddress, crossOrigin: plan.crossOrigin, bodyLimits: plan.bodyLimits,
             jsonLimits: jsonLimits, stickyHeader: settings.rolloutStickyHeader, runSettings: runSettings,
-            memories: memories, maxResultBytes: settings.maxResultSizeBytes, meters: meters, clock: clock)
+            memories: memories, maxResultBytes: settings.maxResultSizeBytes, meters: meters, clock: clock,
+            elsewhere: ClusterDuties.elsewhere(settings, membership))
         accessLog =
             settings.accessLogEnabled
             ? AccessLog(lanes: threads, isPretty: prettyLogs, dropped: registry.counter(Catalogue.accessLogDropped))

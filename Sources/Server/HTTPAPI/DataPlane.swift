@@ -39,6 +39,9 @@ struct DataPlane: Sendable {
             CrossOrigin.promise(services.crossOrigin.platform, to: request, on: reply)
             let headers = allow.isEmpty ? [] : [("allow", allow.joined(separator: ", "))]
             reply.send(Replies.problem(problem, requestID: requestID, headers: headers))
+        case .elsewhere(let channel):
+            CrossOrigin.promise(services.crossOrigin.platform, to: request, on: reply)
+            reply.send(services.elsewhere.answer(to: request, channel: channel, requestID: requestID))
         }
     }
 

@@ -23,14 +23,16 @@ package struct DataServices: Sendable {
     package var maxResultBytes: Int
     package var meters: RequestMeters
     package var clock: WallClock
+    package var elsewhere: Elsewhere
 
     package init(
         state: ServingState, queue: TraceQueue, writer: TraceWriter, background: BackgroundRuns,
         platformLimits: PlatformLimits, clientAddress: ClientAddress, crossOrigin: CrossOrigin, bodyLimits: BodyLimits,
         jsonLimits: JSONLimits, stickyHeader: String,
         runSettings: RunSettings, memories: ReplyMemories, maxResultBytes: Int, meters: RequestMeters,
-        clock: WallClock = .system
+        clock: WallClock = .system, elsewhere: Elsewhere = .unknown
     ) {
+        self.elsewhere = elsewhere
         self.state = state
         self.queue = queue
         self.writer = writer

@@ -19,6 +19,8 @@ package final class Operations: Sendable {
     private let isStorageUp = Atomic<Bool>(true)
     private let gauges: @Sendable () -> Void
     private let servesMetrics: Bool
+    /// As JSON.
+    private let serves: String
     private let adminHeader: String
     private let clientAddress: ClientAddress
     private let maySeeDetails: @Sendable (_ key: String?, _ client: String) -> Bool
@@ -26,12 +28,13 @@ package final class Operations: Sendable {
     /// - Parameters:
     ///   - gauges: brings gauges up to date before they are written.
     ///   - servesMetrics: whether `/metrics` is there at all.
+    ///   - include: names and globs of the channels it serves; empty for all. `exclude` likewise.
     ///   - adminHeader: the header that carries an admin key.
     ///   - clientAddress: who is asking, for failures that count together.
     ///   - maySeeDetails: whether a caller with this key, from this address, may read metrics, and names in `/health`.
     package init(
         state: ServingState, queue: TraceQueue, registry: MetricRegistry, version: String,
-        gauges: @escaping @Sendable () -> Void, servesMetrics: Bool,
+        gauges: @escaping @Sendable () -> Void, servesMetrics: Bool, include: [String] = [], exclude: [String] = [],
         adminHeader: String, clientAddress: ClientAddress, maySeeDetails: @escaping @Sendable (String?, String) -> Bool
     ) {
         self.state = state
@@ -40,6 +43,17 @@ package final class Operations: Sendable {
         self.version = version
         self.gauges = gauges
         self.servesMetrics = servesMetrics
+        func list(_ names: [String]) -> String {
+            var buffer = JSONByteBuffer()
+            buffer.append("[")
+            for (place, name) in names.enumerated() {
+                if place > 0 { buffer.append(",") }
+                JSONWriter.write(name, into: &buffer)
+            }
+            buffer.append("]")
+            return String(decoding: buffer.bytes, as: UTF8.self)
+        }
+        serves = "{\"include\":\(list(include)),\"exclude\":\(list(exclude))}"
         self.adminHeader = adminHeader.lowercased()
         self.clientAddress = clientAddress
         self.maySeeDetails = maySeeDetails
@@ -81,7 +95,7 @@ package final class Operations: Sendable {
             ready ? 200 : 503,
             """
             {"status":"\(ready ? "ready" : "not_ready")","components":{"database":"\(storage ? "ok" : "error")",\
-            "engine":"ok","initialized":\(isReady.load(ordering: .relaxed))}}
+            "engine":"ok","initialized":\(isReady.load(ordering: .relaxed))},"serves":\(serves)}
             """)
     }
 

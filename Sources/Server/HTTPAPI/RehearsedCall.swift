@@ -53,6 +53,9 @@ package struct RehearsedCall {
         case .refused(let problem, let allow):
             let headers = allow.isEmpty ? [] : [("allow", allow.joined(separator: ", "))]
             return Self.outcome(Replies.problem(problem, requestID: Self.requestID, headers: headers))
+        case .elsewhere(let channel):
+            let problem = Problem(.notFound, "The channel `\(channel)` is not served.")
+            return Self.outcome(Replies.problem(problem, requestID: Self.requestID))
         case .found(let channel, let parameters):
             do throws(Refusal) { return try await run(channel, parameters, request) } catch {
                 return Self.outcome(Replies.refusal(error, requestID: Self.requestID))

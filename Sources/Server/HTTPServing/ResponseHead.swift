@@ -114,6 +114,7 @@ struct ResponseHead {
         case 202: "Accepted"
         case 204: "No Content"
         case 304: "Not Modified"
+        case 307: "Temporary Redirect"
         case 400: "Bad Request"
         case 401: "Unauthorized"
         case 403: "Forbidden"

@@ -7,10 +7,11 @@ struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "List workflows, channels and more, or show one.",
         discussion:
-            "weir get workflows; weir get channel orders; weir get functions; weir get engine; weir get audit-logs")
+            "weir get workflows; weir get channel orders; weir get functions; weir get engine; weir get cluster; weir get audit-logs"
+    )
 
     enum Kind: String, ExpressibleByArgument, CaseIterable {
-        case workflows, workflow, channels, channel, connectors, connector, functions, engine
+        case workflows, workflow, channels, channel, connectors, connector, functions, engine, cluster
         case auditLogs = "audit-logs"
 
         fileprivate var path: String {
@@ -20,6 +21,7 @@ struct Get: AsyncParsableCommand {
             case .connectors, .connector: "connectors"
             case .functions: "functions"
             case .engine: "engine/status"
+            case .cluster: "cluster"
             case .auditLogs: "audit-logs"
             }
         }
@@ -44,7 +46,7 @@ struct Get: AsyncParsableCommand {
                     ("STATUS", "load_status"), ("UPDATED", "updated_at"),
                 ]
             case .functions: [("NAME", "name"), ("CATEGORY", "category"), ("DESCRIPTION", "description")]
-            case .engine: []
+            case .engine, .cluster: []
             case .auditLogs:
                 [
                     ("TIME", "created_at"), ("PRINCIPAL", "principal"), ("ACTION", "action"), ("TYPE", "resource_type"),
@@ -55,7 +57,7 @@ struct Get: AsyncParsableCommand {
     }
 
     @OptionGroup var options: ServerOptions
-    @Argument(help: "workflows, channels, connectors, functions, engine or audit-logs.") var kind: Kind
+    @Argument(help: "workflows, channels, connectors, functions, engine, cluster or audit-logs.") var kind: Kind
     @Argument(help: "Show this one, whole.") var id: String?
     @Option(help: "Only those that are draft, active or archived.") var status: String?
     @Option(help: "Only those with this tag.") var tag: String?
@@ -66,7 +68,7 @@ struct Get: AsyncParsableCommand {
             var path = "/api/v1/admin/\(kind.path)"
             if let id {
                 path += "/\(ServerConnection.segment(id))"
-            } else if kind != .engine, kind != .functions {
+            } else if kind != .engine, kind != .functions, kind != .cluster {
                 path += ServerConnection.query([("limit", String(limit)), ("status", status), ("tag", tag)])
             }
             let reply = try await options.connection.json("GET", path)

@@ -7,7 +7,8 @@ struct Weir: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weir", abstract: "One binary for everything you serve.", version: WeirServer.version,
         subcommands: [
-            Serve.self, Apply.self, Get.self, Call.self, Traces.self, DeadLetters.self, Schedules.self, Test.self,
+            Serve.self, Apply.self, Get.self, Call.self, Traces.self, DeadLetters.self, Schedules.self, Cluster.self,
+            Test.self,
             Keys.self, MCP.self, Doctor.self,
             Backup.self,
             Restore.self,

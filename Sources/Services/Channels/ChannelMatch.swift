@@ -4,4 +4,6 @@ package import Vocabulary
 package enum ChannelMatch: Sendable {
     case found(ServedChannel, parameters: [(name: String, value: String)])
     case refused(Problem, allow: [String])
+    /// Other instances serve this channel.
+    case elsewhere(channel: String)
 }

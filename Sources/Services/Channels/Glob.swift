@@ -1,5 +1,10 @@
 /// `orders.*` and the like: `*` stands for any run of characters, everything else for itself.
 package enum Glob {
+    /// Whether a name is among those that are wanted; `include` empty for all.
+    package static func selects(_ name: String, include: [String], exclude: [String]) -> Bool {
+        (include.isEmpty || include.contains { matches($0, name) }) && !exclude.contains { matches($0, name) }
+    }
+
     package static func matches(_ pattern: String, _ text: String) -> Bool {
         let pattern = Array(pattern.utf8)
         let text = Array(text.utf8)

@@ -11,24 +11,31 @@ package final class ServingSnapshot: Sendable {
     package let connectors: ConnectorSet
     /// Whether any channel limits the bodies of its requests further than the platform does.
     package let limitsBodies: Bool
-    /// Channels that run by themselves, by id.
+    /// Channels that run by themselves, by id: those too that other instances serve, for whoever leads.
     package let scheduled: [ServedChannel]
+    /// Names of channels that other instances serve.
+    package let unserved: Set<String>
     private let routes: RouteTable<Entry>
 
     private enum Entry: Sendable {
         case served(ServedChannel)
         case quarantined(LoadIssue)
+        case unserved(String)
     }
 
+    /// - Parameters:
+    ///   - unserved: channels that other instances serve.
+    ///   - scheduledElsewhere: those among them that run by themselves.
     package init(
         generation: Int64, channels: [ServedChannel], quarantined: [LoadIssue], workflowCount: Int,
-        connectors: ConnectorSet
+        connectors: ConnectorSet, unserved: [UnservedChannel] = [], scheduledElsewhere: [ServedChannel] = []
     ) {
+        self.unserved = Set(unserved.map(\.name) + scheduledElsewhere.map(\.name))
         self.connectors = connectors
         self.generation = generation
         self.workflowCount = workflowCount
         limitsBodies = channels.contains { $0.definition.config.maxPayloadSize != nil }
-        scheduled = channels.filter { $0.definition.schedule != nil }.sorted { $0.id < $1.id }
+        scheduled = (channels.filter { $0.definition.schedule != nil } + scheduledElsewhere).sorted { $0.id < $1.id }
         self.channels = Dictionary(channels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.quarantined = Dictionary(quarantined.map { ($0.channel, $0) }, uniquingKeysWith: { first, _ in first })
         routes = RouteTable(
@@ -44,6 +51,13 @@ package final class ServingSnapshot: Sendable {
                         .init(
                             name: issue.channel, pattern: RouteTable<Entry>.segments(of: $0), priority: 0,
                             target: .quarantined(issue))
+                    }
+                }
+                + unserved.compactMap { channel in
+                    channel.routePattern.map {
+                        .init(
+                            name: channel.name, pattern: RouteTable<Entry>.segments(of: $0),
+                            priority: channel.priority, target: .unserved(channel.name))
                     }
                 })
     }
@@ -72,6 +86,9 @@ package final class ServingSnapshot: Sendable {
                 return named(channel, method: method)
             }
             if let issue = quarantined[name] { return .refused(issue.problem, allow: []) }
+            if unserved.contains(name), !scheduled.contains(where: { $0.name == name }) {
+                return .elsewhere(channel: name)
+            }
         }
         if let other = routes.match(segments, where: { _ in true }), case .served(let channel) = other.target {
             return named(channel, method: method)
@@ -83,6 +100,7 @@ package final class ServingSnapshot: Sendable {
         switch entry {
         case .served(let channel): .found(channel, parameters: parameters)
         case .quarantined(let issue): .refused(issue.problem, allow: [])
+        case .unserved(let name): .elsewhere(channel: name)
         }
     }
 
@@ -93,6 +111,19 @@ package final class ServingSnapshot: Sendable {
                 Problem(.methodNotAllowed, "This channel answers to \(allowed) only."), allow: channel.methods)
         }
         return .found(channel, parameters: [])
+    }
+}
+
+/// A channel that is live, and that this instance leaves to others.
+package struct UnservedChannel: Sendable, Equatable {
+    package var name: String
+    package var routePattern: String?
+    package var priority: Int
+
+    package init(name: String, routePattern: String?, priority: Int) {
+        self.name = name
+        self.routePattern = routePattern
+        self.priority = priority
     }
 }
 

@@ -45,23 +45,48 @@ package struct SnapshotBuilder: Sendable {
         var compiled: [String: Result<[(workflow: CompiledWorkflow, percentage: Int)], Problem>] = [:]
         var served: [ServedChannel] = []
         var quarantined: [LoadIssue] = []
+        var unserved: [UnservedChannel] = []
+        var scheduledElsewhere: [ServedChannel] = []
         for record in active where record.kind == .channel {
             do throws(LoadIssue) {
-                if let channel = try await channel(record, workflows, &compiled, previous) { served.append(channel) }
+                if let channel = leftToOthers(record) {
+                    unserved.append(channel)
+                    // What does not compile is told by those who serve it.
+                    guard runsSchedules,
+                        let scheduled = try? await self.channel(record, workflows, &compiled, previous),
+                        scheduled.definition.schedule != nil
+                    else { continue }
+                    scheduledElsewhere.append(scheduled)
+                } else {
+                    served.append(try await channel(record, workflows, &compiled, previous))
+                }
             } catch {
                 quarantined.append(error)
             }
         }
         return ServingSnapshot(
             generation: stored.generation, channels: served, quarantined: quarantined, workflowCount: workflows.count,
-            connectors: connectors.build(stored.records, previous: previous.connectors))
+            connectors: connectors.build(stored.records, previous: previous.connectors), unserved: unserved,
+            scheduledElsewhere: scheduledElsewhere)
+    }
+
+    /// - Returns: nil for a channel that is served here, and for one that cannot be read.
+    private func leftToOthers(_ record: DefinitionRecord) -> UnservedChannel? {
+        let body = try? OwnedJSON(parsing: record.body)  // what cannot be read is quarantined
+        return body?.read { body in
+            let name = body.member("name")?.stringValue ?? record.id
+            guard !isSelected(name) else { return nil }
+            return UnservedChannel(
+                name: name, routePattern: body.member("route_pattern")?.stringValue,
+                priority: body.member("priority")?.intValue.map { Int($0) } ?? 0)
+        }
     }
 
     private func channel(
         _ record: DefinitionRecord, _ workflows: [String: [DefinitionRecord]],
         _ compiled: inout [String: Result<[(workflow: CompiledWorkflow, percentage: Int)], Problem>],
         _ previous: ServingSnapshot
-    ) async throws(LoadIssue) -> ServedChannel? {
+    ) async throws(LoadIssue) -> ServedChannel {
         var issue = LoadIssue(
             channel: record.id, channelID: record.id, workflowID: "", routePattern: nil, message: "")
         guard let body = try? OwnedJSON(parsing: record.body) else {
@@ -71,7 +96,6 @@ package struct SnapshotBuilder: Sendable {
         issue.channel = body.value.member("name")?.stringValue ?? record.id
         issue.routePattern = body.value.member("route_pattern")?.stringValue
         issue.workflowID = body.value.member("workflow_id")?.stringValue ?? ""
-        guard isSelected(issue.channel) else { return nil }
         let arena = JSONArena()
         let opened: JSONValue
         do throws(ConnectorFault) { opened = try connectors.openedChannel(body.value, in: arena) } catch {
@@ -146,8 +170,7 @@ package struct SnapshotBuilder: Sendable {
     }
 
     private func isSelected(_ name: String) -> Bool {
-        (include.isEmpty || include.contains { Glob.matches($0, name) })
-            && !exclude.contains { Glob.matches($0, name) }
+        Glob.selects(name, include: include, exclude: exclude)
     }
 }
 

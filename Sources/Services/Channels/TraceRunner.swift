@@ -29,6 +29,8 @@ package final class TraceRunner: TraceRunning {
         self.permitPause = permitPause
     }
 
+    package var unserved: [String] { Array(state.current.unserved) }
+
     package func run(_ trace: QueuedTrace, attempt: Int, timeout: Duration) async -> RunResult {
         let snapshot = state.current
         guard let channel = snapshot.channels[trace.channel] else {

@@ -115,8 +115,10 @@ package final class Membership: Sendable {
 
     package func run() async {
         await withTaskGroup { group in
-            group.addTask { await self.beatOn() }
             group.addTask { await self.followOn() }
+            group.addTask { await self.store.listen { self.beatSoon() } }
+            await beatOn()
+            group.cancelAll()
         }
     }
 

@@ -108,7 +108,8 @@ package final class TraceQueue: Sendable {
             dueAt: clock.now(), createdAt: trace.createdAt, traceparent: trace.traceparent)
     }
 
-    /// Accepts runs whose rows somebody else commits, together with what must be on disk at once with them.
+    /// Accepts runs whose rows somebody else commits, together with what must be on disk at once with them. Those of
+    /// channels that other instances serve take no place here: their rows wait for whoever does.
     ///
     /// - Parameter commit: told the rows of those that have a place, which are the first ones; called once, even where
     ///   none has. Returns the names of those that are on disk now; the others give their places back.
@@ -119,7 +120,12 @@ package final class TraceQueue: Sendable {
     ) async throws(StorageFailure) -> Problem? {
         var placed: [QueuedTrace] = []
         var problem: Problem?
+        let unserved = Set(runner.unserved)
         for trace in traces {
+            if unserved.contains(trace.channel) {
+                placed.append(trace)
+                continue
+            }
             if isStopping.load(ordering: .relaxed) {
                 problem = Problem(.unavailable, "The server is shutting down.", retryAfter: .seconds(5))
             } else if let refusal = bounds.reserve(bytes: trace.input.count) {
@@ -131,7 +137,7 @@ package final class TraceQueue: Sendable {
         }
         var committed: Set<Identifier> = []
         defer {
-            for trace in placed {
+            for trace in placed where !unserved.contains(trace.channel) {
                 if committed.contains(trace.id) {
                     line(up: trace)
                 } else {
@@ -139,7 +145,12 @@ package final class TraceQueue: Sendable {
                 }
             }
         }
-        committed = try await commit(placed.map { record($0, tokenHash: []) })
+        committed = try await commit(
+            placed.map { trace in
+                var row = record(trace, tokenHash: [])
+                if unserved.contains(trace.channel) { row.owner = "" }
+                return row
+            })
         return problem
     }
 

@@ -10,6 +10,7 @@ final class RunningWeir {
     private let storageURL: String?
     private let diskBytes: Int?
     private let environment: [String: String]
+    private let wrapper: [String]
 
     /// `WEIR_BINARY` for another build, such as one with a sanitizer.
     static var binary: URL {
@@ -22,10 +23,12 @@ final class RunningWeir {
     /// - Parameters:
     ///   - storageURL: where everything is kept; else a file in its folder.
     ///   - diskBytes: its folder is a file system of its own that holds no more.
+    ///   - wrapper: a command it is started with that becomes it, such as `ip netns exec NAME`.
     init(
         _ settings: [String] = [], arguments more: [String] = [], storageURL: String? = nil, diskBytes: Int? = nil,
-        environment: [String: String] = [:]
+        environment: [String: String] = [:], wrapper: [String] = []
     ) throws {
+        self.wrapper = wrapper
         self.storageURL = storageURL
         self.diskBytes = diskBytes
         self.environment = environment
@@ -49,6 +52,10 @@ final class RunningWeir {
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         let url = storageURL ?? "sqlite:\(folder.path)/weir.db"
         process.arguments = ["serve", "--port", "0", "--storage-url", url] + arguments
+        if !wrapper.isEmpty {
+            process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            process.arguments = wrapper + [Self.binary.path] + (process.arguments ?? [])
+        }
         if let diskBytes {
             // A mount of its own, which ends with the process. The binary keeps the process number of `unshare`.
             let mount = "mount -t tmpfs -o size=\(diskBytes) none \"$0\" && cd \"$0\" && exec \"$@\""
@@ -94,6 +101,8 @@ final class RunningWeir {
         let line = status?.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
         return (line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * 1024
     }
+
+    var processID: Int32 { process.processIdentifier }
 
     func send(signal: Int32) { kill(process.processIdentifier, signal) }
 

@@ -166,7 +166,10 @@ extension StorageConformance {
             try expect(rest.map(\.id) == [records[1].id], "the other when it departs")
         },
         "what is announced is wanted of all": { store in
-            func wanted() async throws -> ClusterView.Wanted { try await store.clusterView(ttl: long).wanted }
+            func wanted() async throws -> ClusterView.Wanted {
+                let view = try await store.clusterView(ttl: long)
+                return view.wanted
+            }
             let draft = DefinitionRecord(
                 kind: .channel, id: "c", version: 1, status: .draft, body: [1], contentHash: "h", createdAt: at(1),
                 updatedAt: at(1))

@@ -45,6 +45,8 @@ let package = Package(
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
         .target(name: "Outbound", path: "Sources/Ports/Outbound", swiftSettings: swift),
         .target(
+            name: "SharedState", dependencies: ["Vocabulary"], path: "Sources/Ports/SharedState", swiftSettings: swift),
+        .target(
             name: "Connectors",
             dependencies: [
                 "Vocabulary", "JSONTree", "Outbound", "Storage", "Telemetry", "Workflows",
@@ -290,6 +292,12 @@ let package = Package(
         .target(
             name: "StorageConformance", dependencies: ["Storage", "Vocabulary"],
             path: "Tests/Support/StorageConformance", swiftSettings: swift),
+        .target(
+            name: "SharedStateConformance", dependencies: ["Seeds", "SharedState", "Vocabulary"],
+            path: "Tests/Support/SharedStateConformance", swiftSettings: swift),
+        .testTarget(
+            name: "SharedStateTests", dependencies: ["SharedState", "SharedStateConformance", "Vocabulary"],
+            path: "Tests/Ports/SharedStateTests"),
         .testTarget(
             name: "OutboundHTTPClientTests",
             dependencies: [

@@ -65,7 +65,9 @@ let package = Package(
                 "Vocabulary", "JSONTree", "Outbound", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "JWTKit", package: "jwt-kit"),
             ], path: "Sources/Services/Authentication", swiftSettings: swift),
-        .target(name: "Admission", path: "Sources/Services/Admission", swiftSettings: swift),
+        .target(
+            name: "Admission", dependencies: ["SharedState", "Vocabulary"], path: "Sources/Services/Admission",
+            swiftSettings: swift),
         .target(
             name: "Workflows",
             dependencies: [
@@ -156,8 +158,8 @@ let package = Package(
         .target(
             name: "HTTPAPI",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "Admission", "Authentication", "Workflows", "Traces",
-                "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "SharedState", "Admission", "Authentication",
+                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
             ], path: "Sources/Server/HTTPAPI", swiftSettings: swift),
@@ -229,7 +231,8 @@ let package = Package(
             dependencies: ["Telemetry", "JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
             path: "Tests/Core/TelemetryTests"),
         .testTarget(
-            name: "AdmissionTests", dependencies: ["Admission", "Seeds"], path: "Tests/Services/AdmissionTests"),
+            name: "AdmissionTests", dependencies: ["Admission", "Seeds", "SharedState", "Vocabulary"],
+            path: "Tests/Services/AdmissionTests"),
         .testTarget(
             name: "JSONLogicTests", dependencies: ["JSONLogic", "JSONTree", "Seeds"], path: "Tests/Core/JSONLogicTests",
             exclude: ["Fixtures"]),

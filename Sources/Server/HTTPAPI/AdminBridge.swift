@@ -1,4 +1,5 @@
 package import AdminAPI
+import Channels
 import HTTPServing
 import NIOCore
 import Vocabulary
@@ -20,9 +21,19 @@ package struct AdminBridge: Sendable {
         self.platformLimits = platformLimits
     }
 
-    func handle(_ request: HTTPRequest, reply: HTTPReplyHandle) {
+    func handle(_ request: HTTPRequest, reply: HTTPReplyHandle) { handle(request, reply: reply, progress: nil) }
+
+    private func handle(_ request: HTTPRequest, reply: HTTPReplyHandle, progress: GateProgress?) {
         let client = clientAddress.client(of: request)
-        if let refusal = platformLimits.check(.admin, client: client, at: request.receivedAt) {
+        if let refusal = platformLimits.check(.admin, client: client, at: request.receivedAt, progress: progress) {
+            if let remedy = refusal.remedy {
+                let kept = NIOLoopBound(request.kept(), eventLoop: reply.eventLoop)
+                let isWaiting = background.start(on: reply.eventLoop) {
+                    let progress = await remedy()
+                    reply.eventLoop.execute { handle(kept.value, reply: reply, progress: progress) }
+                }
+                if isWaiting { return }
+            }
             reply.send(Replies.refusal(refusal, requestID: reply.requestID))
             return
         }

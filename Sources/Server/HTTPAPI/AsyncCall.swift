@@ -12,9 +12,22 @@ struct AsyncCall {
     let services: DataServices
     let intake: Intake
     let reply: HTTPReplyHandle
-    var claims: [ReplyClaim] = []
 
-    func accept(loop: LoopState) {
+    /// Goes on after other instances were asked.
+    func goOn(_ outcome: SharedQuestion.Outcome, _ gate: RepeatedCall, loop: LoopState) {
+        switch outcome {
+        case .proceed(let claims): return accept(claims, loop: loop)
+        case .answer(let response, _): reply.send(RepeatedCall.replayed(response))
+        case .underWay: reply.send(Replies.refusal(gate.underWay(), requestID: intake.requestID))
+        case .refused:
+            reply.send(Replies.refusal(Refusal(.sharedStateIsAway), requestID: intake.requestID))
+        }
+        loop.giveBack(intake.arena)
+    }
+
+    /// Writes the call down. The arena goes back to the loop.
+    func accept(_ claims: [ReplyClaim], loop: LoopState) {
+        defer { loop.giveBack(intake.arena) }
         let now = services.clock.now()
         let id = loop.makeIdentifier(at: now)
         let token = TraceToken.make()
@@ -37,7 +50,6 @@ struct AsyncCall {
         let headers = intake.rate.map(Replies.rateHeaders) ?? []
         let reply = reply
         let requestID = intake.requestID
-        let claims = claims
         let span = span(id, at: now)
         services.queue.accept(trace, tokenHash: token.hash, lane: loop.lane) { problem in
             let response =

@@ -44,10 +44,10 @@ struct DataPlane: Sendable {
 
     /// The path of a request whose channel is known.
     ///
-    /// - Parameter resumed: how far it came before it had to wait for what its authentication needs.
+    /// - Parameter progress: how far it came before a gate had to wait.
     func serve(
         _ request: HTTPRequest, channel: ServedChannel, parameters: [(name: String, value: String)], isAsync: Bool,
-        snapshot: ServingSnapshot, reply: HTTPReplyHandle, loop: LoopState, resumed: OutsideCall.Resumed? = nil
+        snapshot: ServingSnapshot, reply: HTTPReplyHandle, loop: LoopState, progress: GateProgress? = nil
     ) {
         let requestID = reply.requestID
         reply.mark(channel: channel.name)
@@ -56,7 +56,7 @@ struct DataPlane: Sendable {
         do throws(Refusal) {
             let intake = try take(
                 request, channel: channel, parameters: parameters, arena: arena, requestID: requestID,
-                resumed: resumed)
+                progress: progress)
             if isAsync {
                 try accept(intake, reply: reply, loop: loop)
             } else {
@@ -64,12 +64,11 @@ struct DataPlane: Sendable {
             }
         } catch {
             loop.giveBack(arena)
-            if let remedy = error.remedy, resumed == nil {
-                let next = OutsideCall.Resumed(rate: error.rate)
-                let isWaiting = wait(for: remedy, request, reply: reply, loop: loop) { request, loop in
+            if let remedy = error.remedy {
+                let isWaiting = wait(for: remedy, request, reply: reply, loop: loop) { request, loop, progress in
                     serve(
                         request, channel: channel, parameters: parameters, isAsync: isAsync, snapshot: snapshot,
-                        reply: reply, loop: loop, resumed: next)
+                        reply: reply, loop: loop, progress: progress)
                 }
                 if isWaiting { return }
             }
@@ -81,13 +80,13 @@ struct DataPlane: Sendable {
     ///
     /// - Returns: whether there is room to wait.
     private func wait(
-        for remedy: @escaping @Sendable () async -> Void, _ request: HTTPRequest, reply: HTTPReplyHandle,
-        loop: LoopState, then goOn: @escaping @Sendable (HTTPRequest, LoopState) -> Void
+        for remedy: @escaping Refusal.Remedy, _ request: HTTPRequest, reply: HTTPReplyHandle,
+        loop: LoopState, then goOn: @escaping @Sendable (HTTPRequest, LoopState, GateProgress) -> Void
     ) -> Bool {
         let kept = NIOLoopBound((request: request.kept(), loop: loop), eventLoop: reply.eventLoop)
         return services.background.start(on: reply.eventLoop) {
-            await remedy()
-            reply.eventLoop.execute { goOn(kept.value.request, kept.value.loop) }
+            let progress = await remedy()
+            reply.eventLoop.execute { goOn(kept.value.request, kept.value.loop, progress) }
         }
     }
 
@@ -117,15 +116,26 @@ struct DataPlane: Sendable {
 
     private func repeated(_ intake: Intake) -> RepeatedCall {
         RepeatedCall(
-            memories: services.memories, channel: intake.channel, requestID: intake.requestID, rate: intake.rate)
+            memories: services.memories, channel: intake.channel, requestID: intake.requestID, rate: intake.rate,
+            receivedAt: intake.receivedAt,
+            timeoutMilliseconds: intake.channel.definition.config.timeoutMilliseconds
+                ?? services.runSettings.syncTimeoutMilliseconds)
     }
 
     private func accept(_ intake: Intake, reply: HTTPReplyHandle, loop: LoopState) throws(Refusal) {
-        defer { loop.giveBack(intake.arena) }
-        switch try repeated(intake).claimKey(intake.idempotencyKey, metadata: intake.metadata) {
-        case .answer(let response): reply.send(response)
-        case .proceed(let claims):
-            AsyncCall(services: services, intake: intake, reply: reply, claims: claims).accept(loop: loop)
+        let gate = repeated(intake)
+        let call = AsyncCall(services: services, intake: intake, reply: reply)
+        switch try gate.claimKey(intake.idempotencyKey, metadata: intake.metadata) {
+        case .answer(let response):
+            loop.giveBack(intake.arena)
+            reply.send(response)
+        case .proceed(let claims): call.accept(claims, loop: loop)
+        case .ask(let question):
+            let waiting = NIOLoopBound((call: call, gate: gate, loop: loop), eventLoop: reply.eventLoop)
+            question.ask(on: reply.eventLoop) { outcome in
+                let (call, gate, loop) = waiting.value
+                call.goOn(outcome, gate, loop: loop)
+            }
         case .wait: break
         }
     }
@@ -133,56 +143,22 @@ struct DataPlane: Sendable {
     private func answer(
         _ intake: Intake, reply: HTTPReplyHandle, snapshot: ServingSnapshot, loop: LoopState
     ) throws(Refusal) {
-        let gate = repeated(intake)
-        var call = SyncCall(services: services, intake: intake, reply: reply, snapshot: snapshot)
-        switch try gate.claimKey(intake.idempotencyKey, metadata: intake.metadata) {
-        case .answer(let response):
-            loop.giveBack(intake.arena)
-            return reply.send(response)
-        case .proceed(let claims): call.claims = claims
-        case .wait: break
-        }
-        guard intake.channel.definition.config.cache != nil else { return try call.start(loop: loop) }
-        let key = gate.cacheKey(metadata: intake.metadata, payload: intake.payload, arena: intake.arena)
-        let waiting = NIOLoopBound((call: call, loop: loop), eventLoop: reply.eventLoop)
-        let outcome = gate.lookUp(key) { known in
-            reply.eventLoop.execute { Self.goOn(waiting.value.call, with: known, loop: waiting.value.loop) }
-        }
-        switch outcome {
-        case .answer(let response):
-            reply.send(response)
-            call.settle(response)
-            loop.giveBack(intake.arena)
-        case .proceed(let claims):
-            call.claims += claims
-            call.isMiss = true
-            try call.start(loop: loop)
-        case .wait: break
-        }
-    }
-
-    /// A request that waited for another's work: its reply, or the work itself where that came to nothing.
-    private static func goOn(_ call: SyncCall, with known: HTTPResponse?, loop: LoopState) {
-        if let known {
-            let response = RepeatedCall.hit(known, age: 0)
-            call.reply.send(response)
-            call.settle(response)
-            loop.giveBack(call.intake.arena)
-            return
-        }
-        do throws(Refusal) { try call.start(loop: loop) } catch {
-            call.reply.send(Replies.refusal(error, requestID: call.intake.requestID))
-            loop.giveBack(call.intake.arena)
-        }
+        try SyncGates(
+            call: SyncCall(services: services, intake: intake, reply: reply, snapshot: snapshot),
+            gate: repeated(intake), loop: loop
+        ).claimKey()
     }
 
     /// Reads and checks everything that comes before the permit: body, metadata, the platform's and the channel's gates.
     private func take(
         _ request: HTTPRequest, channel: ServedChannel, parameters: [(name: String, value: String)], arena: JSONArena,
-        requestID: String, resumed: OutsideCall.Resumed?
+        requestID: String, progress: GateProgress?
     ) throws(Refusal) -> Intake {
         let client = services.clientAddress.client(of: request)
-        if resumed == nil, let refusal = services.platformLimits.check(.data, client: client, at: request.receivedAt) {
+        if progress?.isPastPlatform != true,
+            let refusal = services.platformLimits.check(
+                .data, client: client, at: request.receivedAt, progress: progress)
+        {
             throw refusal
         }
         let body: RequestBody
@@ -204,7 +180,7 @@ struct DataPlane: Sendable {
             payload: body.payload, metadata: metadata, arena: arena, nanoseconds: request.receivedAt)
         let rate =
             channel.looksAtCallers
-            ? try check(channel, &input, request, resumed) : try channel.check(input)
+            ? try check(channel, &input, request, progress) : try channel.check(input, progress: progress)
         // A masked header would put everybody into one bucket; its value is hashed and not kept.
         let sticky = services.stickyHeader.isEmpty ? nil : request.headerValue(services.stickyHeader)
         return Intake(
@@ -218,16 +194,17 @@ struct DataPlane: Sendable {
 
     private func check(
         _ channel: ServedChannel, _ input: inout AdmissionInput, _ request: HTTPRequest,
-        _ resumed: OutsideCall.Resumed?
+        _ progress: GateProgress?
     ) throws(Refusal) -> RateDecision? {
         let now = Stopwatch.nanoseconds()
         let outcome = request.body.withUnsafeReadableBytes { bytes -> Result<RateDecision?, Refusal> in
             let evidence = CallerEvidence(
                 header: { request.headerValue($0) }, body: bytes,
                 unixSeconds: services.clock.now().microseconds / 1_000_000, nanoseconds: now, arena: input.arena,
-                mayWait: resumed == nil)
-            let outside = OutsideCall(evidence: evidence, resumed: resumed)
-            do throws(Refusal) { return .success(try channel.check(&input, outside: outside)) } catch {
+                mayWait: progress?.hasWaitedForKeys != true)
+            do throws(Refusal) {
+                return .success(try channel.check(&input, evidence: evidence, progress: progress))
+            } catch {
                 return .failure(error)
             }
         }

@@ -13,6 +13,9 @@ struct RepeatedCall {
     let channel: ServedChannel
     let requestID: String
     let rate: RateDecision?
+    let receivedAt: UInt64
+    /// The longest that the work may take, in milliseconds.
+    let timeoutMilliseconds: Int
 
     enum Outcome {
         /// Go on; settle the claims with the reply.
@@ -20,6 +23,8 @@ struct RepeatedCall {
         case answer(HTTPResponse)
         /// Somebody works on the same: the waiter will be told.
         case wait
+        /// It is new here: whether it is new to the other instances has to be asked.
+        case ask(SharedQuestion)
     }
 
     /// The longest that work on a key may take before somebody else may begin it.
@@ -48,16 +53,43 @@ struct RepeatedCall {
         let memory = memories.keyMemory(of: full)
         switch memory.take(full, at: Stopwatch.nanoseconds(), lease: Self.lease).turn {
         case .work:
-            return .proceed([ReplyClaim(memory, key: full, lifetimeSeconds: config.windowSeconds, keepsErrors: true)])
-        case .underWay:
-            throw Refusal(
-                Problem(.conflict, "A request with this \(config.header) is under way.", retryAfter: .seconds(1)),
-                rate: rate)
-        case .done(var reply, _):
-            reply.headers.append(("idempotency-replayed", "true"))
-            return .answer(reply)
+            let claim = ReplyClaim(memory, key: full, lifetimeSeconds: config.windowSeconds, keepsErrors: true)
+            return outcome(
+                claim, "key\n" + full, .claims, seconds: config.windowSeconds, keepsErrors: true,
+                failsOpen: config.failsOpen, waits: false)
+        case .underWay: throw underWay()
+        case .done(let reply, _): return .answer(Self.replayed(reply))
         }
     }
+
+    func underWay() -> Refusal {
+        let header = channel.definition.config.deduplication?.header ?? ""
+        return Refusal(
+            Problem(.conflict, "A request with this \(header) is under way.", retryAfter: .seconds(1)), rate: rate)
+    }
+
+    static func replayed(_ reply: HTTPResponse) -> HTTPResponse {
+        var reply = reply
+        reply.headers.append(("idempotency-replayed", "true"))
+        return reply
+    }
+
+    /// Work that is new on this instance.
+    private func outcome(
+        _ claim: ReplyClaim, _ key: String, _ guardian: SharedGuard, seconds: Int, keepsErrors: Bool,
+        failsOpen: Bool?, waits: Bool
+    ) -> Outcome {
+        guard let shared = memories.shared else { return .proceed([claim]) }
+        let time = Duration.milliseconds(timeoutMilliseconds)
+        return .ask(
+            SharedQuestion(
+                claims: shared.claims, key: key, guardian: guardian, lease: time + Self.grace,
+                lifetime: .seconds(seconds), keepsErrors: keepsErrors, failsOpen: shared.failsOpen(failsOpen),
+                waitsUntil: waits ? receivedAt + UInt64(time.wholeMicroseconds) * 1000 : nil, local: claim))
+    }
+
+    /// Beyond its time, for writing down what came of the work.
+    private static let grace = Duration.seconds(10)
 
     /// - Parameter waiter: told the reply of the work under way, or nil, where the outcome is ``Outcome/wait``.
     func lookUp(
@@ -69,7 +101,10 @@ struct RepeatedCall {
             key, at: Stopwatch.nanoseconds(), lease: Self.lease, waiter: config.isSingleFlight ? waiter : nil)
         switch taken.turn {
         case .work:
-            return .proceed([ReplyClaim(memory, key: key, lifetimeSeconds: config.ttlSeconds, keepsErrors: false)])
+            let claim = ReplyClaim(memory, key: key, lifetimeSeconds: config.ttlSeconds, keepsErrors: false)
+            return outcome(
+                claim, "reply\n" + key, .replies, seconds: config.ttlSeconds, keepsErrors: false,
+                failsOpen: config.failsOpen, waits: config.isSingleFlight)
         case .underWay: return taken.waits ? .wait : .proceed([])
         case .done(let reply, let age): return .answer(Self.hit(reply, age: age))
         }

@@ -1,5 +1,6 @@
-import Admission
+package import Admission
 import HTTPServing
+import SharedState
 import Synchronization
 import Vocabulary
 
@@ -11,13 +12,29 @@ package final class ReplyMemories: Sendable {
 
     private let keys: [Memory]
     private let cache: [Memory]
-    private let namespaces = Mutex<[String: Int]>([:])
+    private let namespaces = Mutex(Namespaces())
+    /// Nil where replies are remembered by this instance alone.
+    let shared: SharedGuards?
+
+    private struct Namespaces {
+        /// What was invalidated last, by the shared state's clock, or counted here.
+        var versions: [String: Int64] = [:]
+        /// Invalidated here; the others do not know yet.
+        var pending: [String: UInt64] = [:]
+        var lastPending: UInt64 = 0
+    }
 
     private static let shards = 16
     /// Names that have ever been invalidated; beyond it all replies are forgotten instead.
-    private static let mostNamespaces = 10_000
+    private static let mostNamespaces = 9_000
+    private static let board = "namespaces"
+    /// Stands for all namespaces.
+    private static let everything = "*"
+    /// Longer than any reply is kept: after it, nothing is left of what was invalidated.
+    private static let noticeLifetime = Duration.seconds(604_800 + 3600)
 
-    package init(maxBytes: Int = 128 << 20) {
+    package init(maxBytes: Int = 128 << 20, shared: SharedGuards? = nil) {
+        self.shared = shared
         func shards() -> [Memory] {
             (0..<Self.shards).map { _ in Memory(maxEntries: 100_000 / Self.shards, maxBytes: maxBytes / 2 / Self.shards)
             }
@@ -32,53 +49,55 @@ package final class ReplyMemories: Sendable {
     /// Part of every cached reply's key: what was cached before a namespace was invalidated is not found any more.
     func version(of names: [String]) -> String {
         guard !names.isEmpty else { return "" }
-        return namespaces.withLock { versions in names.map { "\($0)=\(versions[$0] ?? 0)" }.joined(separator: ",") }
-    }
-
-    package func invalidate(namespace: String) {
-        let isFull = namespaces.withLock { versions in
-            guard versions.count < Self.mostNamespaces || versions[namespace] != nil else {
-                versions = [:]
-                return true
-            }
-            versions[namespace, default: 0] += 1
-            return false
+        return namespaces.withLock { spaces in
+            ([Self.everything] + names).map { name in
+                // What the others do not know yet is a version of this instance's own.
+                spaces.pending[name].map { "\(name)!\(Self.instance)\($0)" } ?? "\(name)=\(spaces.versions[name] ?? 0)"
+            }.joined(separator: ",")
         }
-        if isFull { for memory in cache { memory.removeAll() } }
-    }
-}
-
-/// The right to do the work behind a key, given back exactly once: with the reply, or by letting go of it.
-final class ReplyClaim: Sendable {
-    private let memory: ReplyMemories.Memory
-    private let key: String
-    private let lifetime: UInt64
-    /// Whether replies with errors of single tasks may be remembered.
-    private let keepsErrors: Bool
-    private let isSettled = Atomic<Bool>(false)
-
-    init(_ memory: ReplyMemories.Memory, key: String, lifetimeSeconds: Int, keepsErrors: Bool) {
-        self.memory = memory
-        self.key = key
-        lifetime = UInt64(lifetimeSeconds) * 1_000_000_000
-        self.keepsErrors = keepsErrors
     }
 
-    /// - Parameters:
-    ///   - failed: the run did not come to its end; it may be done again.
-    ///   - hasErrors: single tasks failed.
-    func settle(_ response: HTTPResponse, failed: Bool, hasErrors: Bool) {
-        let isKept = !failed && response.status < 500 && (keepsErrors || !hasErrors && response.status < 400)
-        settle(isKept ? response : nil)
+    /// Sets what this instance alone has invalidated apart from what any other has.
+    private static let instance = UInt64.random(in: .min ... .max)
+
+    /// Takes effect here at once, on other instances as soon as they hear of it: a second later at most.
+    package func invalidate(namespace: String) {
+        let isFull = namespaces.withLock { spaces in
+            spaces.versions.count >= Self.mostNamespaces && spaces.versions[namespace] == nil
+        }
+        let name = isFull ? Self.everything : namespace
+        guard let shared else { return invalidateHere(name) }
+        let number = namespaces.withLock { spaces in
+            spaces.lastPending += 1
+            spaces.pending[name] = spaces.lastPending
+            return spaces.lastPending
+        }
+        shared.post(name, on: Self.board, lifetime: Self.noticeLifetime) { [self] in
+            shared.read(Self.board) { [self] notices in
+                takeOver(notices)
+                namespaces.withLock { spaces in
+                    if spaces.pending[name] == number { spaces.pending[name] = nil }
+                }
+            }
+        }
     }
 
-    private func settle(_ response: HTTPResponse?) {
-        guard !isSettled.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        let headers = response?.headers.reduce(0) { $0 + $1.0.utf8.count + $1.1.utf8.count } ?? 0
-        memory.settle(
-            key, with: response, bytes: (response?.body.readableBytes ?? 0) + headers + 256, lifetime: lifetime,
-            at: Stopwatch.nanoseconds())
+    private func invalidateHere(_ name: String) {
+        namespaces.withLock { spaces in
+            if name == Self.everything { spaces.versions = [:] }
+            spaces.lastPending += 1
+            spaces.versions[name] = Int64(spaces.lastPending)
+        }
+        if name == Self.everything { for memory in cache { memory.removeAll() } }
     }
 
-    deinit { settle(nil) }
+    /// Hears what other instances invalidate.
+    package func listen() {
+        shared?.watch(Self.board) { [weak self] notices in self?.takeOver(notices) }
+    }
+
+    private func takeOver(_ notices: [Notice]) {
+        let versions = Dictionary(notices.map { ($0.name, $0.stamp) }, uniquingKeysWith: max)
+        namespaces.withLock { $0.versions = versions }
+    }
 }

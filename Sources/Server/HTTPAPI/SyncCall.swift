@@ -1,3 +1,4 @@
+import Admission
 import Channels
 import HTTPServing
 import JSONTree
@@ -19,6 +20,8 @@ struct SyncCall {
     var claims: [ReplyClaim] = []
     /// The reply was looked for and not found.
     var isMiss = false
+    /// Where instances share the channel's.
+    var permit: Permit?
 
     /// For a reply that was known: whoever else waits for the same key is told.
     func settle(_ response: HTTPResponse) {
@@ -44,7 +47,8 @@ struct SyncCall {
         options.spans = span.map { SpanPlace(log: $0.log, parent: $0.log.context.parent) }
         let run = try ChannelRun(
             channel: channel, workflow: channel.workflow(bucket: bucket), payload: intake.payload,
-            metadata: intake.metadata, arena: intake.arena, options: options, startedAt: intake.receivedAt)
+            metadata: intake.metadata, arena: intake.arena, options: options, startedAt: intake.receivedAt,
+            shared: permit)
         let finish = SyncFinish(
             services: services, requestID: intake.requestID, id: id, createdAt: now,
             traceparent: intake.traceparent?.stringValue ?? "",

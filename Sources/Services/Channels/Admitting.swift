@@ -28,45 +28,15 @@ package struct AdmissionInput {
     }
 }
 
-/// Why a request may not run, with the limiter's numbers where one refused.
-package struct Refusal: Error, Sendable {
-    package var problem: Problem
-    package var rate: RateDecision?
-    /// For `WWW-Authenticate`, where it says more than the scheme.
-    package var challenge: String?
-    /// What may change the answer: do it, then check once more, from where it stopped.
-    package var remedy: (@Sendable () async -> Void)?
-
-    package init(_ problem: Problem, rate: RateDecision? = nil) {
-        self.problem = problem
-        self.rate = rate
-    }
-}
-
-/// What an outside caller shows, and how far an earlier look at it came.
-package struct OutsideCall {
-    package var evidence: CallerEvidence
-    package var resumed: Resumed?
-
-    /// A request that has waited for what its authentication needed.
-    package struct Resumed: Sendable {
-        /// What the channel's rate limit said; it is asked once.
-        package var rate: RateDecision?
-
-        package init(rate: RateDecision?) { self.rate = rate }
-    }
-
-    package init(evidence: CallerEvidence, resumed: Resumed? = nil) {
-        self.evidence = evidence
-        self.resumed = resumed
-    }
-}
-
 extension ServedChannel {
     /// The gates for calls from inside, which were let in elsewhere: rate, then validation. The permit comes last, with
     /// ``takePermit()``.
-    package func check(_ input: AdmissionInput) throws(Refusal) -> RateDecision? {
-        let rate = try checkRate(input)
+    ///
+    /// - Parameter progress: how far an earlier look came.
+    package func check(
+        _ input: AdmissionInput, progress: GateProgress? = nil
+    ) throws(Refusal) -> RateDecision? {
+        let rate = try checkRate(input, progress)
         try checkValidation(input)
         return rate
     }
@@ -74,29 +44,54 @@ extension ServedChannel {
     /// The whole line of gates, for calls from outside, cheap refusals first: rate, authentication, authorisation, the
     /// caller's own rate, origin, validation.
     ///
-    /// - Parameter input: its metadata gains `auth` where the caller is known.
-    package func check(_ input: inout AdmissionInput, outside: OutsideCall) throws(Refusal) -> RateDecision? {
-        let rate: RateDecision?
-        if let resumed = outside.resumed { rate = resumed.rate } else { rate = try checkRate(input) }
-        try checkCaller(outside, &input, rate)
+    /// - Parameters:
+    ///   - input: its metadata gains `auth` where the caller is known.
+    ///   - progress: how far an earlier look came.
+    package func check(
+        _ input: inout AdmissionInput, evidence: CallerEvidence, progress: GateProgress? = nil
+    ) throws(Refusal) -> RateDecision? {
+        let rate = try checkRate(input, progress)
+        try checkCaller(evidence, &input, rate, progress)
         try checkValidation(input)
         return rate
     }
 
-    private func checkRate(_ input: AdmissionInput) throws(Refusal) -> RateDecision? {
-        guard let rateLimiter else { return nil }
-        return try admit(input, rateLimiter, definition.config.rateLimit?.keyLogic, auth: nil)
+    private func checkRate(_ input: AdmissionInput, _ progress: GateProgress?) throws(Refusal) -> RateDecision? {
+        guard let rateGate else { return nil }
+        if let answer = progress?.rate { return try settle(answer) }
+        let key = try rateKey(input, definition.config.rateLimit?.keyLogic, auth: nil)
+        guard let answer = rateGate.admit(key: key, at: input.nanoseconds) else {
+            let soFar = progress.after(nil)
+            throw .undecided { soFar.with(\.rate, await rateGate.answer(key: key)) }
+        }
+        return try settle(answer)
     }
 
-    private func admit(
-        _ input: AdmissionInput, _ limiter: RateLimiter, _ keyLogic: JSONLogicRule?, auth: JSONValue?
-    ) throws(Refusal) -> RateDecision {
-        let key = try rateKey(input, keyLogic, auth: auth)
-        let decision = limiter.admit(key: key, at: input.nanoseconds)
-        guard case .wait(let duration, _, _) = decision else { return decision }
-        meters.rateLimited.increment()
-        throw Refusal(
-            Problem(.rateLimited, "Too many requests for this channel.", retryAfter: duration), rate: decision)
+    /// The caller's own rate.
+    private func checkPrincipal(
+        _ gate: RateGate, _ input: AdmissionInput, _ auth: JSONValue, _ rate: RateDecision?, _ progress: GateProgress?
+    ) throws(Refusal) {
+        if let answer = progress?.principal {
+            _ = try settle(answer)
+            return
+        }
+        let key = try rateKey(input, definition.config.principalRateLimit?.keyLogic, auth: auth)
+        guard let answer = gate.admit(key: key, at: input.nanoseconds) else {
+            let soFar = progress.after(rate)
+            throw .undecided { soFar.with(\.principal, await gate.answer(key: key)) }
+        }
+        _ = try settle(answer)
+    }
+
+    private func settle(_ answer: RateGate.Answer) throws(Refusal) -> RateDecision {
+        switch answer {
+        case .decided(let decision):
+            guard case .wait(let duration, _, _) = decision else { return decision }
+            meters.rateLimited.increment()
+            throw Refusal(
+                Problem(.rateLimited, "Too many requests for this channel.", retryAfter: duration), rate: decision)
+        case .unavailable: throw Refusal(.sharedStateIsAway)
+        }
     }
 
     /// A key that comes out null or empty, or fails, is refused and never falls back to a bucket of others.
@@ -120,30 +115,27 @@ extension ServedChannel {
     }
 
     private func checkCaller(
-        _ outside: OutsideCall, _ input: inout AdmissionInput, _ rate: RateDecision?
+        _ evidence: CallerEvidence, _ input: inout AdmissionInput, _ rate: RateDecision?, _ progress: GateProgress?
     ) throws(Refusal) {
         if let callerCheck {
-            let identity = try judge(callerCheck, outside, rate)
+            let identity = try judge(callerCheck, evidence, rate, progress)
             let arena = input.arena
             let auth = identity?.write(showingAll: true, in: arena) ?? .null
             try checkAuthorization(auth, identity, input)
             if let identity { addIdentity(identity, to: &input) }
-            if let principalLimiter {
-                _ = try admit(
-                    input, principalLimiter, definition.config.principalRateLimit?.keyLogic, auth: auth)
-            }
+            if let principalGate { try checkPrincipal(principalGate, input, auth, rate, progress) }
         }
         let origins = definition.config.origins
-        guard !origins.isEmpty, let origin = outside.evidence.header("origin") else { return }
+        guard !origins.isEmpty, let origin = evidence.header("origin") else { return }
         guard origins.contains(origin) || origins.contains("*") else {
             throw Refusal(Problem(.forbidden, "This origin may not call the channel."))
         }
     }
 
     private func judge(
-        _ check: any CallerChecking, _ outside: OutsideCall, _ rate: RateDecision?
+        _ check: any CallerChecking, _ evidence: CallerEvidence, _ rate: RateDecision?, _ progress: GateProgress?
     ) throws(Refusal) -> CallerIdentity? {
-        switch check.judge(outside.evidence) {
+        switch check.judge(evidence) {
         case .accepted(let identity): return identity
         case .refused(let reason):
             meters.refusedCallers[reason]?.increment()
@@ -153,7 +145,13 @@ extension ServedChannel {
                 Problem(
                     .unavailable, "The keys that callers are known by are not to be had; try again later.",
                     retryAfter: .seconds(5)), rate: rate)
-            refusal.remedy = work
+            let soFar = progress.after(rate)
+            if let work {
+                refusal.remedy = {
+                    await work()
+                    return soFar.with(\.hasWaitedForKeys, true)
+                }
+            }
             throw refusal
         }
     }
@@ -188,7 +186,7 @@ extension ServedChannel {
         input.metadata = members.finish()
     }
 
-    /// Whether ``check(_:outside:)`` looks at what outside callers show.
+    /// Whether ``check(_:evidence:progress:)`` looks at what outside callers show.
     package var looksAtCallers: Bool { callerCheck != nil || !definition.config.origins.isEmpty }
 
     private func checkValidation(_ input: AdmissionInput) throws(Refusal) {
@@ -202,13 +200,33 @@ extension ServedChannel {
         }
     }
 
-    /// Takes the right to run, or refuses at once.
+    /// Takes the right to run on this instance, or refuses at once. Where instances share it, ``permit(from:)`` does.
     package func takePermit() throws(Refusal) {
         guard let concurrency, !concurrency.take() else { return }
-        meters.shed.increment()
-        throw Refusal(
-            Problem(.unavailable, "The channel is at capacity; try again later.", retryAfter: .seconds(1)))
+        throw atCapacity()
     }
 
     package func returnPermit() { concurrency?.giveBack() }
+
+    /// What the instances' shared permits came to.
+    package func permit(from answer: SharedPermits.Answer) throws(Refusal) -> Permit {
+        switch answer {
+        case .taken(let permit): return permit
+        case .full: throw atCapacity()
+        case .unavailable: throw Refusal(.sharedStateIsAway)
+        }
+    }
+
+    private func atCapacity() -> Refusal {
+        meters.shed.increment()
+        return Refusal(
+            Problem(.unavailable, "The channel is at capacity; try again later.", retryAfter: .seconds(1)))
+    }
+}
+
+extension Problem {
+    /// What instances share does not answer, and this guard may not go by one instance's count.
+    package static let sharedStateIsAway = Problem(
+        .unavailable, "What this instance shares with others does not answer; try again later.",
+        retryAfter: .seconds(1))
 }

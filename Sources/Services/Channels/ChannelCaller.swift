@@ -1,5 +1,7 @@
+import Admission
 import Definitions
 import JSONTree
+import Synchronization
 import Vocabulary
 package import Workflows
 
@@ -32,16 +34,48 @@ package struct ChannelCaller: ChannelCalling {
         guard channel.definition.schedule == nil else {
             return .refused(Problem(.engine, "The channel `\(call.channel)` runs on a schedule and cannot be called."))
         }
+        return letIn(call, to: channel, progress: nil)
+    }
+
+    /// The gates of the called channel, as far as they can say at once.
+    private func letIn(_ call: NestedCall, to channel: ServedChannel, progress: GateProgress?) -> NestedStart {
         let now = Stopwatch.nanoseconds()
         let input = AdmissionInput(
             client: "channel:" + caller, headers: call.metadata.member("headers") ?? .null,
             payload: call.payload, metadata: call.metadata, arena: call.arena, nanoseconds: now)
         do throws(Refusal) {
-            _ = try channel.check(input)
-            try channel.takePermit()
+            _ = try channel.check(input, progress: progress)
+            guard let permits = channel.sharedPermits else {
+                try channel.takePermit()
+                return start(call, on: channel, release: { channel.returnPermit() })
+            }
+            let taken = Reached<SharedPermits.Answer>()
+            return .later({ taken.set(await permits.take()) }) { call in
+                do throws(Refusal) {
+                    let permit = try channel.permit(from: taken.take() ?? .unavailable)
+                    return start(call, on: channel, release: { permit.giveBack() })
+                } catch {
+                    return .refused(error.problem)
+                }
+            }
         } catch {
-            return .refused(error.problem)
+            guard let remedy = error.remedy else { return .refused(error.problem) }
+            let reached = Reached<GateProgress>()
+            return .later({ reached.set(await remedy()) }) { letIn($0, to: channel, progress: reached.take()) }
         }
+    }
+
+    /// What waiting came to, for the thread that goes on.
+    private final class Reached<Value: Sendable>: Sendable {
+        private let value = Mutex<Value?>(nil)
+        func set(_ new: Value) { value.withLock { $0 = new } }
+        func take() -> Value? { value.withLock { $0.take() } }
+    }
+
+    private func start(
+        _ call: NestedCall, on channel: ServedChannel, release: @escaping @Sendable () -> Void
+    ) -> NestedStart {
+        let now = Stopwatch.nanoseconds()
         let timeout =
             call.timeoutMilliseconds > 0
             ? call.timeoutMilliseconds
@@ -54,6 +88,6 @@ package struct ChannelCaller: ChannelCalling {
             chain: call.chain + [channel.name], origin: origin)
         options.connectors = snapshot.connectors
         let bucket = channel.workflows.count > 1 ? Int.random(in: 0..<100) : 0
-        return .run(channel.workflow(bucket: bucket), options, release: { channel.returnPermit() })
+        return .run(channel.workflow(bucket: bucket), options, release: release)
     }
 }

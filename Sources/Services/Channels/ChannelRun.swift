@@ -1,3 +1,4 @@
+package import Admission
 package import JSONTree
 import Vocabulary
 package import Workflows
@@ -10,14 +11,18 @@ package final class ChannelRun {
     package let run: WorkflowRun
     package let startedAt: UInt64
     private var holdsPermit = true
+    /// What it holds of what all instances share.
+    private let shared: Permit?
 
+    /// - Parameter shared: the permit, where instances share the channel's.
     /// - Throws: a refusal when the channel has no permit left; nothing is held then.
     package init(
         channel: ServedChannel, workflow: CompiledWorkflow, payload: JSONValue, metadata: JSONValue, arena: JSONArena,
-        options: WorkflowRunOptions, startedAt: UInt64
+        options: WorkflowRunOptions, startedAt: UInt64, shared: Permit? = nil
     ) throws(Refusal) {
         try channel.takePermit()
         self.channel = channel
+        self.shared = shared
         self.startedAt = startedAt
         run = WorkflowRun(workflow, payload: payload, metadata: metadata, arena: arena, options: options)
     }
@@ -27,6 +32,7 @@ package final class ChannelRun {
         guard holdsPermit else { return }
         holdsPermit = false
         channel.returnPermit()
+        shared?.giveBack()
     }
 
     deinit { returnPermit() }

@@ -17,12 +17,15 @@ package final class ServedChannel: Sendable {
     package let definition: ChannelDefinition
     /// Compiled versions with their share in percent, newest first; the shares add up to 100.
     package let workflows: [(workflow: CompiledWorkflow, percentage: Int)]
-    package let rateLimiter: RateLimiter?
-    let principalLimiter: RateLimiter?
+    package let rateGate: RateGate?
+    let principalGate: RateGate?
     package let callerCheck: (any CallerChecking)?
     /// Whether the key of a rate limit is worked out from the request's headers, credentials among them.
     package let keysSeeHeaders: Bool
+    /// How many may run on this instance.
     package let concurrency: ConcurrencyLimiter?
+    /// How many may run on all instances; nil where each counts for itself.
+    package let sharedPermits: SharedPermits?
     package let meters: ChannelMeters
     /// The versions a request may meet: part of the key of what is remembered of them.
     package let stamp: String
@@ -32,7 +35,7 @@ package final class ServedChannel: Sendable {
     package init(
         id: String, version: Int, activatedAt: Timestamp, definition: ChannelDefinition,
         workflows: [(workflow: CompiledWorkflow, percentage: Int)],
-        callerCheck: (any CallerChecking)?, previous: ServedChannel?, meters: ChannelMeters
+        callerCheck: (any CallerChecking)?, previous: ServedChannel?, meters: ChannelMeters, shared: SharedGuards? = nil
     ) {
         self.callerCheck = callerCheck
         keysSeeHeaders = definition.config.rateLimit?.keyLogic != nil || definition.config.principalRateLimit != nil
@@ -46,32 +49,44 @@ package final class ServedChannel: Sendable {
         methods = definition.methods
         routePattern = definition.routePattern
         priority = definition.priority
-        rateLimiter = Self.limiter(
-            definition.config.rateLimit, previous?.definition.config.rateLimit, previous?.rateLimiter)
-        principalLimiter = Self.limiter(
-            definition.config.principalRateLimit, previous?.definition.config.principalRateLimit,
-            previous?.principalLimiter)
-        concurrency = Self.concurrency(definition, previous)
+        let (config, old) = (definition.config, previous?.definition.config)
+        rateGate = Self.gate(
+            config.rateLimit, old?.rateLimit, previous?.rateGate, name: "channel:\(definition.name)", shared)
+        principalGate = Self.gate(
+            config.principalRateLimit, old?.principalRateLimit, previous?.principalGate,
+            name: "caller:\(definition.name)", shared)
+        // What is out when a reload comes is still counted while the limit is the same.
+        let isSame = config.concurrency == old?.concurrency
+        if let wanted = config.concurrency {
+            let isShared = shared != nil && !wanted.isPerInstance
+            concurrency =
+                isShared ? nil : isSame ? previous?.concurrency : ConcurrencyLimiter(limit: wanted.limit)
+            sharedPermits =
+                !isShared
+                ? nil
+                : isSame
+                    ? previous?.sharedPermits
+                    : shared?.permits(definition.name, limit: wanted.limit, failsOpen: wanted.failsOpen)
+        } else {
+            concurrency = nil
+            sharedPermits = nil
+        }
     }
 
     /// A limiter whose numbers did not change keeps its buckets over a reload.
-    private static func limiter(
-        _ wanted: ChannelConfig.RateLimit?, _ old: ChannelConfig.RateLimit?, _ limiter: RateLimiter?
-    ) -> RateLimiter? {
+    private static func gate(
+        _ wanted: ChannelConfig.RateLimit?, _ old: ChannelConfig.RateLimit?, _ gate: RateGate?, name: String,
+        _ shared: SharedGuards?
+    ) -> RateGate? {
         guard let wanted else { return nil }
-        if let old, let limiter, old.requestsPerSecond == wanted.requestsPerSecond, old.burst == wanted.burst {
-            return limiter
+        if let old, let gate, old.requestsPerSecond == wanted.requestsPerSecond, old.burst == wanted.burst,
+            old.failsOpen == wanted.failsOpen
+        {
+            return gate
         }
-        return RateLimiter(requestsPerSecond: Double(wanted.requestsPerSecond), burst: wanted.burst)
-    }
-
-    /// Permits that are out when a reload comes are still counted while the limit is the same.
-    private static func concurrency(
-        _ definition: ChannelDefinition, _ previous: ServedChannel?
-    ) -> ConcurrencyLimiter? {
-        guard let limit = definition.config.maxConcurrent else { return nil }
-        if let old = previous?.concurrency, previous?.definition.config.maxConcurrent == limit { return old }
-        return ConcurrencyLimiter(limit: limit)
+        let rate = Double(wanted.requestsPerSecond)
+        return shared?.rateGate(name, requestsPerSecond: rate, burst: wanted.burst, failsOpen: wanted.failsOpen)
+            ?? .local(RateLimiter(requestsPerSecond: rate, burst: wanted.burst))
     }
 
     package func allows(_ method: String) -> Bool { methods.isEmpty || methods.contains(method) }

@@ -1,3 +1,4 @@
+package import Admission
 package import Authentication
 package import Connectors
 import Definitions
@@ -19,12 +20,15 @@ package struct SnapshotBuilder: Sendable {
     /// Whether this instance may run schedules; where it may not, their channels are quarantined and never silently idle.
     private let runsSchedules: Bool
     private let keySets: RemoteKeySets
+    /// Nil where each instance counts for itself.
+    private let shared: SharedGuards?
 
     package init(
         functions: FunctionCatalogue, registry: MetricRegistry, include: [String] = [], exclude: [String] = [],
         maxLoopIterations: Int = 10_000, connectors: ConnectorSet.Builder, keySets: RemoteKeySets,
-        runsSchedules: Bool = true
+        runsSchedules: Bool = true, shared: SharedGuards? = nil
     ) {
+        self.shared = shared
         self.runsSchedules = runsSchedules
         self.keySets = keySets
         self.connectors = connectors
@@ -104,7 +108,8 @@ package struct SnapshotBuilder: Sendable {
                 id: record.id, version: record.version, activatedAt: record.updatedAt, definition: definition,
                 workflows: versions,
                 callerCheck: check, previous: previous.channels[definition.name],
-                meters: ChannelMeters(channel: definition.name, knowsCallers: check != nil, registry: registry))
+                meters: ChannelMeters(channel: definition.name, knowsCallers: check != nil, registry: registry),
+                shared: shared)
         }
     }
 

@@ -1,3 +1,4 @@
+import Admission
 package import JSONTree
 import Synchronization
 import Telemetry
@@ -62,12 +63,15 @@ package final class TraceRunner: TraceRunning {
         let bucket = sticky ?? Int.random(in: 0..<100)
         let stored = message.member("metadata") ?? .null
         let metadata = trace.mode == .cron ? Self.stamped(stored, attempt: attempt, in: arena) : stored
+        var attempts = 0
         while true {
+            attempts += 1
             do throws(Refusal) {
+                let permit = try await Self.permit(of: channel)
                 let run = try ChannelRun(
                     channel: channel, workflow: channel.workflow(bucket: bucket),
                     payload: message.member("payload") ?? .null, metadata: metadata,
-                    arena: arena, options: options, startedAt: startedAt)
+                    arena: arena, options: options, startedAt: startedAt, shared: permit)
                 let result = await finish(run)
                 if let spans { end(spans, trace, channel.workflow(bucket: bucket), attempt, startedAt, result) }
                 return result
@@ -76,9 +80,23 @@ package final class TraceRunner: TraceRunning {
                 guard Stopwatch.nanoseconds() - startedAt < UInt64(milliseconds) * 1_000_000 else {
                     return .failed(error.problem, isRetryable: true, steps: [])
                 }
-                try? await Task.sleep(for: permitPause)  // cancelled: the next turn ends it by its deadline
+                // Cancelled: the next turn ends it by its deadline.
+                try? await Task.sleep(for: pause(before: attempts + 1, shares: channel.sharedPermits != nil))
             }
         }
+    }
+
+    /// The right to run, where instances share it.
+    private static func permit(of channel: ServedChannel) async throws(Refusal) -> Permit? {
+        guard let permits = channel.sharedPermits else { return nil }
+        return try channel.permit(from: await permits.take())
+    }
+
+    /// - Parameter shares: whether asking costs the others something.
+    private func pause(before attempt: Int, shares: Bool) -> Duration {
+        guard shares else { return permitPause }
+        let backoff = Backoff(base: permitPause, cap: max(permitPause, .milliseconds(100)))
+        return backoff.delay(afterAttempt: attempt - 1, draw: .random(in: 0..<1))
     }
 
     /// Which attempt at the occurrence this is, and when it began: not known when it was claimed.

@@ -10,6 +10,17 @@ package struct ChannelConfig: Sendable {
         package var requestsPerSecond: Int
         package var burst: Int
         package var keyLogic: JSONLogicRule?
+        /// See ``FailureChoice``.
+        package var failsOpen: Bool?
+    }
+
+    /// How many may run at a time.
+    package struct Concurrency: Sendable, Equatable {
+        package var limit: Int
+        /// Whether each instance has a limit of its own.
+        package var isPerInstance: Bool
+        /// See ``FailureChoice``.
+        package var failsOpen: Bool?
     }
 
     package enum Authentication: Sendable {
@@ -41,6 +52,8 @@ package struct ChannelConfig: Sendable {
     package struct Deduplication: Sendable, Equatable {
         package var header: String
         package var windowSeconds: Int
+        /// See ``FailureChoice``.
+        package var failsOpen: Bool?
     }
 
     package struct Cache: Sendable {
@@ -51,6 +64,8 @@ package struct ChannelConfig: Sendable {
         package var namespaces: [String]
         /// Requests for what is being worked out wait for it.
         package var isSingleFlight: Bool
+        /// See ``FailureChoice``.
+        package var failsOpen: Bool?
     }
 
     package var rateLimit: RateLimit?
@@ -66,7 +81,7 @@ package struct ChannelConfig: Sendable {
     package var cache: Cache?
     package var timeoutMilliseconds: Int?
     package var validationLogic: JSONLogicRule?
-    package var maxConcurrent: Int?
+    package var concurrency: Concurrency?
     package var tracing = Tracing()
     package var bodyMode = BodyMode.auto
     /// Bytes of a request's body, after decompression; the platform's limit holds too.
@@ -98,7 +113,7 @@ package struct ChannelConfig: Sendable {
         config.timeoutMilliseconds = reader.integer("timeout_ms", in: 1...3_600_000)
         config.validationLogic = reader.logic("validation_logic")
         if let part = reader.field("rate_limit") { config.rateLimit = rateLimit(part, "rate_limit", &reader) }
-        if let part = reader.field("backpressure") { config.maxConcurrent = backpressure(part, &reader) }
+        if let part = reader.field("backpressure") { config.concurrency = backpressure(part, &reader) }
         if let part = reader.field("tracing") { config.tracing = tracing(part, &reader) }
         if let part = reader.field("auth") {
             (config.authentication, config.authorizationLogic) = ChannelGuards.auth(part, &reader)
@@ -132,15 +147,16 @@ package struct ChannelConfig: Sendable {
     ) -> RateLimit? {
         var reader = InputReader(value, at: "config.\(name)")
         defer { parent.absorb(reader) }
-        // `key_headers` asks for what `key_logic` sees anyway; `on_backend_error` matters only with a shared backend.
-        reader.checkNames(["requests_per_second", "burst", "key_logic", "key_headers", "on_backend_error"])
+        // `key_headers` asks for what `key_logic` sees anyway.
+        reader.checkNames(["requests_per_second", "burst", "key_logic", "key_headers"] + FailureChoice.fields)
         if reader.field("requests_per_second") == nil {
             reader.report(.init(reader.at("requests_per_second"), .required, "This field is required."))
         }
         let keyLogic = reader.logic("key_logic")
+        let failsOpen = FailureChoice.read(&reader)
         guard let rate = reader.integer("requests_per_second", in: 1...10_000_000) else { return nil }
         let burst = reader.integer("burst", in: 1...10_000_000) ?? rate / 2 + 1
-        return RateLimit(requestsPerSecond: rate, burst: burst, keyLogic: keyLogic)
+        return RateLimit(requestsPerSecond: rate, burst: burst, keyLogic: keyLogic, failsOpen: failsOpen)
     }
 
     private static func principalRateLimit(
@@ -157,17 +173,21 @@ package struct ChannelConfig: Sendable {
         return limit
     }
 
-    private static func backpressure(_ value: JSONValue, _ parent: inout InputReader) -> Int? {
+    private static func backpressure(_ value: JSONValue, _ parent: inout InputReader) -> Concurrency? {
         var reader = InputReader(value, at: "config.backpressure")
         defer { parent.absorb(reader) }
-        reader.checkNames(["max_concurrent", "max_concurrent_per_node"])
-        let limit =
-            reader.integer("max_concurrent", in: 1...1_000_000)
-            ?? reader.integer("max_concurrent_per_node", in: 1...1_000_000)
-        if limit == nil, reader.details.isEmpty {
+        reader.checkNames(["max_concurrent", "max_concurrent_per_node"] + FailureChoice.fields)
+        let failsOpen = FailureChoice.read(&reader)
+        if let limit = reader.integer("max_concurrent", in: 1...1_000_000) {
+            return Concurrency(limit: limit, isPerInstance: false, failsOpen: failsOpen)
+        }
+        if let limit = reader.integer("max_concurrent_per_node", in: 1...1_000_000) {
+            return Concurrency(limit: limit, isPerInstance: true, failsOpen: failsOpen)
+        }
+        if reader.details.isEmpty {
             reader.report(.init(reader.at("max_concurrent"), .required, "This field is required."))
         }
-        return limit
+        return nil
     }
 
     private static func tracing(_ value: JSONValue, _ parent: inout InputReader) -> Tracing {

@@ -104,16 +104,19 @@ enum ChannelGuards {
     static func deduplication(_ value: JSONValue, _ parent: inout InputReader) -> ChannelConfig.Deduplication? {
         var reader = InputReader(value, at: "config.deduplication")
         defer { parent.absorb(reader) }
-        reader.checkNames(["header", "window_secs", "on_backend_error"])
+        reader.checkNames(["header", "window_secs"] + FailureChoice.fields)
         let header = reader.string("header", maxLength: 128) ?? "Idempotency-Key"
         let window = reader.integer("window_secs", in: 1...604_800) ?? 300
-        return ChannelConfig.Deduplication(header: header, windowSeconds: window)
+        return ChannelConfig.Deduplication(
+            header: header, windowSeconds: window, failsOpen: FailureChoice.read(&reader))
     }
 
     static func cache(_ value: JSONValue, _ parent: inout InputReader) -> ChannelConfig.Cache? {
         var reader = InputReader(value, at: "config.cache")
         defer { parent.absorb(reader) }
-        reader.checkNames(["enabled", "ttl_secs", "cache_key_fields", "key_logic", "namespaces", "coalesce_misses"])
+        reader.checkNames(
+            ["enabled", "ttl_secs", "cache_key_fields", "key_logic", "namespaces", "coalesce_misses"]
+                + FailureChoice.fields)
         if reader.field("enabled") == nil {
             reader.report(.init(reader.at("enabled"), .required, "This field is required."))
         }
@@ -134,9 +137,11 @@ enum ChannelGuards {
                     reader.at("namespaces"), .invalid, "A namespace has 1 to 64 of a-z, 0-9, `_`, `.`, `:` and `-`.",
                     got: name))
         }
+        let failsOpen = FailureChoice.read(&reader)
         guard isEnabled else { return nil }
         return ChannelConfig.Cache(
-            ttlSeconds: ttl, keyFields: fields, keyLogic: logic, namespaces: namespaces, isSingleFlight: isSingleFlight)
+            ttlSeconds: ttl, keyFields: fields, keyLogic: logic, namespaces: namespaces,
+            isSingleFlight: isSingleFlight, failsOpen: failsOpen)
     }
 
     static func isNamespace(_ name: String) -> Bool {

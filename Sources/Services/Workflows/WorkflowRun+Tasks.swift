@@ -69,7 +69,8 @@ extension WorkflowRun {
             record(task, "halted", 299, startedAt, nil)
             finish()
         case .failed(let failure): fail(task, failure, startedAt: startedAt)
-        case .call(let call, let output): beginCall(task, call, output, startedAt: startedAt)
+        case .call(let call, let output):
+            return beginCall(task, call, output, startedAt: startedAt) { self.options.caller.begin($0) }
         case .wait(let work):
             waitingTask = (task, startedAt)
             pendingWork = work
@@ -147,8 +148,20 @@ extension WorkflowRun {
         if task.isTerminal { finish() } else { next += 1 }
     }
 
-    private func beginCall(_ task: PlannedTask, _ call: NestedCall, _ output: JSONPath, startedAt: UInt64) {
-        switch options.caller.begin(call) {
+    /// - Returns: what has to be waited for before it begins.
+    private func beginCall(
+        _ task: PlannedTask, _ call: NestedCall, _ output: JSONPath, startedAt: UInt64,
+        _ begin: (NestedCall) -> NestedStart
+    ) -> (@Sendable () async -> WaitResult)? {
+        switch begin(call) {
+        case .later(let work, let again):
+            waitingCall = WaitingCall(task: task, call: call, output: output, startedAt: startedAt, again: again)
+            let wait: @Sendable () async -> WaitResult = {
+                await work()
+                return .done
+            }
+            pendingWork = wait
+            return wait
         case .refused(let problem):
             fail(task, TaskFailure(Self.callCode(problem.code), problem.message), startedAt: startedAt)
         case .run(let workflow, var options, let release):
@@ -159,6 +172,7 @@ extension WorkflowRun {
                     workflow, payload: call.payload, metadata: call.metadata, arena: context.arena, options: options),
                 task: task, output: output, startedAt: startedAt, release: release)
         }
+        return nil
     }
 
     private static func callCode(_ code: Problem.Code) -> String {
@@ -206,9 +220,15 @@ extension WorkflowRun {
             nested.run.resume(with: result)
             return
         }
+        pendingWork = nil
+        if let waiting = waitingCall {
+            waitingCall = nil
+            // What it has to wait for next, advancing finds as pending work.
+            _ = beginCall(waiting.task, waiting.call, waiting.output, startedAt: waiting.startedAt, waiting.again)
+            return
+        }
         guard let waiting = waitingTask else { return }
         waitingTask = nil
-        pendingWork = nil
         switch result {
         case .done: done(waiting.task, 200, startedAt: waiting.startedAt)
         case .failed(let failure): fail(waiting.task, failure, startedAt: waiting.startedAt)

@@ -29,6 +29,8 @@ package final class WorkflowRun {
     /// What is waited for: whoever takes the run over gets it again.
     var pendingWork: (@Sendable () async -> WaitResult)?
     var waitingTask: (task: PlannedTask, startedAt: UInt64)?
+    /// A channel call that waits to be let in.
+    var waitingCall: WaitingCall?
     /// The span of the task that runs now, where spans are kept.
     var taskSpan: UInt64 = 0
     var arenaMark: Int
@@ -43,6 +45,14 @@ package final class WorkflowRun {
         var elements: JSONValue
         var place: Int
         var collected: JSONArrayBuilder
+    }
+
+    struct WaitingCall {
+        var task: PlannedTask
+        var call: NestedCall
+        var output: JSONPath
+        var startedAt: UInt64
+        var again: @Sendable (NestedCall) -> NestedStart
     }
 
     /// A channel call that is under way.

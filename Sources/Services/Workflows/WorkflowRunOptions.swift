@@ -63,4 +63,6 @@ package enum NestedStart {
     /// `release` gives the permit back; it is called exactly once.
     case run(CompiledWorkflow, WorkflowRunOptions, release: @Sendable () -> Void)
     case refused(Problem)
+    /// Do this, then begin once more: with what came of it.
+    case later(@Sendable () async -> Void, again: @Sendable (NestedCall) -> NestedStart)
 }

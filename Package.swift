@@ -142,6 +142,12 @@ let package = Package(
             name: "OutboundRedis",
             dependencies: ["Outbound", "RedisDriver", .product(name: "NIOCore", package: "swift-nio")],
             path: "Sources/Adapters/OutboundRedis", swiftSettings: swift),
+        .target(
+            name: "SharedStateRedis",
+            dependencies: [
+                "RedisDriver", "SharedState", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], path: "Sources/Adapters/SharedStateRedis", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -166,7 +172,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "Outbound",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "SharedState",
+                "SharedStateRedis", "Admission", "Outbound",
                 "OutboundHTTPClient",
                 "OutboundRedis", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
@@ -328,6 +335,12 @@ let package = Package(
                 "RealServices", "RedisDriver", "Seeds", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Tests/Adapters/RedisDriverTests"),
+        .testTarget(
+            name: "SharedStateRedisTests",
+            dependencies: [
+                "RealServices", "SharedState", "SharedStateConformance", "SharedStateRedis",
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Tests/Adapters/SharedStateRedisTests"),
         .testTarget(
             name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],
             path: "Tests/EndToEnd/ScenarioTests"),

@@ -1,4 +1,5 @@
 import AdminAPI
+import Admission
 import Authentication
 import Channels
 import Configuring
@@ -40,6 +41,7 @@ struct ServerParts: Sendable {
     let scheduler: Scheduler
     let background: BackgroundRuns
     let upkeep: Upkeep
+    private let sharing: Sharing
     private let accessLog: AccessLog?
     private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
@@ -71,6 +73,7 @@ struct ServerParts: Sendable {
         }
         caches = RedisCaches(group: loops, authorities: settings.outboundAuthorities)
         let instance = Identifier.make().description
+        sharing = try Sharing(settings, instance: instance, group: loops, registry: registry, logger: logger)
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(
@@ -96,7 +99,8 @@ struct ServerParts: Sendable {
             databases: SQLiteDatabases(ownFile: String(settings.storageURL.dropFirst(7))), caches: caches,
             breaker: .init(
                 isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
-                recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)
+                recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry,
+            news: sharing.breakers)
         let builder = SnapshotBuilder(
             functions: functions, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
@@ -104,8 +108,9 @@ struct ServerParts: Sendable {
             keySets: RemoteKeySets(
                 outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs,
                 observe: Observers.keySets(registry, logger)),
-            runsSchedules: settings.cronEnabled)
-        let memories = ReplyMemories()
+            runsSchedules: settings.cronEnabled, shared: sharing.guards)
+        let memories = ReplyMemories(shared: sharing.guards)
+        sharing.listen(state, memories)
         engine = Engine(
             desk: desk, builder: builder, state: state, queue: queue, registry: registry,
             usesBreakers: settings.breakerEnabled, memories: memories, alarm: alarm)
@@ -120,7 +125,7 @@ struct ServerParts: Sendable {
             gauges: Observers.gauges(registry, queue, plan.connections), servesMetrics: settings.metricsEnabled,
             adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
             maySeeDetails: { keys.accepts($0, client: $1) })
-        let limits = Self.platformLimits(settings, registry)
+        let limits = Self.platformLimits(settings, registry, sharing.guards)
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
             maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
@@ -217,12 +222,15 @@ struct ServerParts: Sendable {
             outbound: outbound, lanes: lanes, observe: Observers.spans(registry, logger))
     }
 
-    private static func platformLimits(_ settings: Settings, _ registry: MetricRegistry) -> PlatformLimits {
+    private static func platformLimits(
+        _ settings: Settings, _ registry: MetricRegistry, _ shared: SharedGuards?
+    ) -> PlatformLimits {
         func rate(_ number: Int) -> Double? { settings.rateLimitEnabled && number > 0 ? Double(number) : nil }
         return PlatformLimits(
             defaultRate: rate(settings.rateLimitDefaultRPS), defaultBurst: settings.rateLimitDefaultBurst,
             adminRate: rate(settings.rateLimitAdminRPS), dataRate: rate(settings.rateLimitDataRPS),
-            refused: registry.counter(Catalogue.rateLimitRejections, labels: [("scope", "platform")]))
+            refused: registry.counter(Catalogue.rateLimitRejections, labels: [("scope", "platform")]),
+            shared: shared)
     }
 
     /// Serves until `stop` returns, then lets everything finish in order: readiness first, the trace writer last.
@@ -236,6 +244,7 @@ struct ServerParts: Sendable {
             if let accessLog { group.addTask { await accessLog.run() } }
             group.addTask { await scheduler.run() }
             if let exporter { group.addTask { await exporter.run() } }
+            group.addTask { await sharing.run() }
             await stop()
             logger.notice("stopping")
             operations.setReady(false)
@@ -257,6 +266,7 @@ struct ServerParts: Sendable {
             writer.finish()
             accessLog?.finish()
             exporter?.stop()
+            await sharing.close()
             await group.waitForAll()
         }
         await outbound.shutDown()

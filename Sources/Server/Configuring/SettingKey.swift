@@ -23,7 +23,7 @@ struct SettingKey: Sendable {
     /// `WEIR_SERVER__PORT` for `server.port`.
     var variable: String { "WEIR_" + name.uppercased().split(separator: ".").joined(separator: "__") }
 
-    static let all = general + serving
+    static let all = general + serving + sharing
 
     private static let general: [SettingKey] = [
         .init(

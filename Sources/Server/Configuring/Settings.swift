@@ -32,6 +32,10 @@ package struct Settings: Sendable, Equatable {
     package var corsAllowsCredentials = false
     package var corsMaxAgeSeconds = 600
     package var storageURL = "sqlite:weir.db"
+    package var sharedStateURL = "memory"
+    package var sharedStatePrefix = "weir"
+    package var sharedStateTimeoutMilliseconds = 50
+    package var sharedStateOnFailure = "fail_open"
     package var maxPayloadSize = 1 << 20
     package var maxJSONDepth = 128
     package var backupFolder = "./backups"

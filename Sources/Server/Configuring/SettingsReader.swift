@@ -81,6 +81,7 @@ package enum SettingsReader {
                 "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
         try checkServing(settings)
+        try settings.checkSharing()
         guard settings.otlpEndpoint.hasPrefix("http://") || settings.otlpEndpoint.hasPrefix("https://") else {
             throw SettingsError(
                 "tracing.otlp_endpoint is `\(settings.otlpEndpoint)`; it must begin with http:// or https://.")

@@ -236,6 +236,18 @@ struct ServerParts: Sendable {
     /// Serves until `stop` returns, then lets everything finish in order: readiness first, the trace writer last.
     func run(until stop: @escaping @Sendable () async -> Void) async {
         await withTaskGroup { group in
+            group.addTask { await sharing.run() }
+            await serve(until: stop)
+            // What the last runs came to has been told.
+            await sharing.close()
+        }
+        await outbound.shutDown()
+        await caches.shutDown()
+        await listener.shutDown()
+    }
+
+    private func serve(until stop: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup { group in
             group.addTask { await writer.run() }
             group.addTask { await background.run() }
             group.addTask { await queue.run() }
@@ -244,7 +256,6 @@ struct ServerParts: Sendable {
             if let accessLog { group.addTask { await accessLog.run() } }
             group.addTask { await scheduler.run() }
             if let exporter { group.addTask { await exporter.run() } }
-            group.addTask { await sharing.run() }
             await stop()
             logger.notice("stopping")
             operations.setReady(false)
@@ -266,11 +277,7 @@ struct ServerParts: Sendable {
             writer.finish()
             accessLog?.finish()
             exporter?.stop()
-            await sharing.close()
             await group.waitForAll()
         }
-        await outbound.shutDown()
-        await caches.shutDown()
-        await listener.shutDown()
     }
 }

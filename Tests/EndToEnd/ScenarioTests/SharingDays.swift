@@ -5,7 +5,7 @@ import Testing
 /// Bad days of what instances share.
 @Suite struct SharingDays {
     private static let channels = [
-        ("open", #""rate_limit":{"requests_per_second":1,"burst":100,"on_failure":"fail_open"}"#),
+        ("open", #""rate_limit":{"requests_per_second":1,"burst":100000,"on_failure":"fail_open"}"#),
         ("closed", #""rate_limit":{"requests_per_second":1,"burst":100000,"on_failure":"fail_closed"}"#),
         ("runs", #""backpressure":{"max_concurrent":5,"on_failure":"fail_closed"}"#),
         ("key-open", #""deduplication":{"window_secs":60}"#),
@@ -22,7 +22,7 @@ import Testing
     }
 
     private func makeInstances(_ redis: RealRedis) throws -> SharingInstances {
-        let instances = try SharingInstances(2, url: redis.url)
+        let instances = try SharingInstances(2, url: redis.url, timeout: 50)
         for (name, config) in Self.channels {
             try instances.deploy(name, tasks: SharingScenarios.fresh, channel: SharingScenarios.config(config))
         }

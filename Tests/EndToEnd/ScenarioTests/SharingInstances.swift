@@ -7,9 +7,13 @@ final class SharingInstances {
 
     static var isSoak: Bool { ProcessInfo.processInfo.environment["WEIR_SOAK"] == "1" }
 
-    init(_ count: Int = 3, url: String, _ settings: [String] = []) throws {
+    /// - Parameter timeout: milliseconds; long where the test is about what is agreed on, and the machine is busy.
+    init(_ count: Int = 3, url: String, timeout: Int = 5000, _ settings: [String] = []) throws {
         // Other tests use the same server: these share with one another only.
-        let own = ["shared_state.url=\(url)", "shared_state.prefix=t\(UUID().uuidString.prefix(8))"]
+        let own = [
+            "shared_state.url=\(url)", "shared_state.prefix=t\(UUID().uuidString.prefix(8))",
+            "shared_state.timeout_ms=\(timeout)",
+        ]
         weirs = try (0..<count).map { _ in try RunningWeir(own + settings) }
     }
 

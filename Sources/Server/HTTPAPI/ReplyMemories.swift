@@ -52,7 +52,8 @@ package final class ReplyMemories: Sendable {
         return namespaces.withLock { spaces in
             ([Self.everything] + names).map { name in
                 // What the others do not know yet is a version of this instance's own.
-                spaces.pending[name].map { "\(name)!\(Self.instance)-\($0.number)" } ?? "\(name)=\(spaces.versions[name] ?? 0)"
+                spaces.pending[name].map { "\(name)!\(Self.instance)-\($0.number)" }
+                    ?? "\(name)=\(spaces.versions[name] ?? 0)"
             }.joined(separator: ",")
         }
     }

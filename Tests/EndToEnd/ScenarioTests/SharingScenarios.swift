@@ -211,7 +211,8 @@ import Testing
         }
         for client in instances.clients() {
             try Self.connector(client, upstream.url)
-            try client.deploy("turns", tasks: Self.callOut, channel: Self.config(#""backpressure":{"max_concurrent":2}"#))
+            try client.deploy(
+                "turns", tasks: Self.callOut, channel: Self.config(#""backpressure":{"max_concurrent":2}"#))
         }
         let clients = instances.clients()
         var accepted: [(Client, String)] = []

@@ -104,7 +104,8 @@ package final class SharedGuards: Sendable {
 
     package func readOnce(_ board: String) {
         guard let told = state.withLock({ $0.boards[board] }) else { return }
-        access.ask({ $0.read(board, then: $1) }) { (result: Result<[Notice], SharedStateFailure>) in
+        let read: SharedAccess.Question<[Notice]> = { $0.read(board, then: $1) }
+        access.ask(read) { result in
             if case .success(let notices) = result { told(notices) }
         }
     }

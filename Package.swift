@@ -162,6 +162,12 @@ let package = Package(
             name: "OutboundRedis",
             dependencies: ["Outbound", "RedisDriver", .product(name: "NIOCore", package: "swift-nio")],
             path: "Sources/Adapters/OutboundRedis", swiftSettings: swift),
+        .target(
+            name: "SharedStateRedis",
+            dependencies: [
+                "RedisDriver", "SharedState", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ], path: "Sources/Adapters/SharedStateRedis", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -186,9 +192,14 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
+<<<<<<< HEAD
                 "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL",
                 "StorageSQLite",
                 "Outbound",
+=======
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "SharedState",
+                "SharedStateRedis", "Admission", "Outbound",
+>>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
                 "OutboundHTTPClient",
                 "OutboundPostgres", "OutboundRedis", "OutboundSQLite", "Authentication", "Cluster", "Connectors",
                 "Schedules", "SpanExport",
@@ -367,6 +378,12 @@ let package = Package(
                 "RealServices", "RedisDriver", "Seeds", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ], path: "Tests/Adapters/RedisDriverTests"),
+        .testTarget(
+            name: "SharedStateRedisTests",
+            dependencies: [
+                "RealServices", "SharedState", "SharedStateConformance", "SharedStateRedis",
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ], path: "Tests/Adapters/SharedStateRedisTests"),
         .testTarget(
             name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],
             path: "Tests/EndToEnd/ScenarioTests"),

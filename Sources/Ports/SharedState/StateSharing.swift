@@ -4,8 +4,8 @@
 /// Each method is one decision, made at once for all instances and told through its callback:
 /// - The callback is called exactly once, on any thread, at once where the answer is known, and never later than the
 ///   deadline the backend was made with. It must not block.
-/// - Decisions about one key are made one after the other. Those an instance asks for are made in the order in which it
-///   asked, while its connection lasts.
+/// - Decisions about one key are made one after the other. Those that are asked for on one event loop are made in that
+///   order, while its connection lasts.
 /// - Time is the backend's. No instance's clock decides anything.
 /// - ``SharedStateFailure/isOutcomeUnknown`` says whether a failed decision may have been made all the same.
 ///

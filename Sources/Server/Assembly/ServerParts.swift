@@ -1,4 +1,5 @@
 import AdminAPI
+import Admission
 import Authentication
 import Channels
 import Cluster
@@ -40,7 +41,11 @@ struct ServerParts: Sendable {
     let scheduler: Scheduler
     let background: BackgroundRuns
     let upkeep: Upkeep
+<<<<<<< HEAD
     let membership: Membership
+=======
+    private let sharing: Sharing
+>>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
     private let accessLog: AccessLog?
     private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
@@ -76,6 +81,11 @@ struct ServerParts: Sendable {
             throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
         }
         caches = RedisCaches(group: loops, authorities: settings.outboundAuthorities)
+<<<<<<< HEAD
+=======
+        let instance = Identifier.make().description
+        sharing = try Sharing(settings, instance: instance, group: loops, registry: registry, logger: logger)
+>>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(
@@ -106,7 +116,8 @@ struct ServerParts: Sendable {
             databases: DatabaseKinds.all(storageURL: settings.storageURL), caches: caches,
             breaker: .init(
                 isEnabled: settings.breakerEnabled, threshold: settings.breakerThreshold,
-                recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry)
+                recovery: .seconds(settings.breakerRecoverySeconds)), registry: registry,
+            news: sharing.breakers)
         let builder = SnapshotBuilder(
             functions: functions, registry: registry, include: settings.channelsInclude,
             exclude: settings.channelsExclude, maxLoopIterations: settings.maxLoopIterations,
@@ -114,8 +125,9 @@ struct ServerParts: Sendable {
             keySets: RemoteKeySets(
                 outbound: outbound, allowsPrivateAddresses: settings.allowPrivateJWKSURLs,
                 observe: Observers.keySets(registry, logger)),
-            runsSchedules: settings.cronEnabled)
-        let memories = ReplyMemories()
+            runsSchedules: settings.cronEnabled, shared: sharing.guards)
+        let memories = ReplyMemories(shared: sharing.guards)
+        sharing.listen(state, memories)
         engine = Engine(
             desk: desk, builder: builder, state: state, queue: queue, registry: registry,
             usesBreakers: settings.breakerEnabled, memories: memories, alarm: alarm)
@@ -132,7 +144,7 @@ struct ServerParts: Sendable {
             include: settings.channelsInclude, exclude: settings.channelsExclude,
             adminHeader: settings.adminHeader, clientAddress: plan.clientAddress,
             maySeeDetails: { keys.accepts($0, client: $1) })
-        let limits = Self.platformLimits(settings, registry)
+        let limits = Self.platformLimits(settings, registry, sharing.guards)
         let api = AdminAPI(
             desk: desk, store: store, control: engine, keys: keys, functions: functions, jsonLimits: jsonLimits,
             maxLoopIterations: settings.maxLoopIterations, secrets: secrets,
@@ -232,6 +244,7 @@ struct ServerParts: Sendable {
             outbound: outbound, lanes: lanes, observe: Observers.spans(registry, logger))
     }
 
+<<<<<<< HEAD
     private static func membership(
         _ instance: String, _ settings: Settings, _ store: any DurableStore, _ registry: MetricRegistry,
         _ logger: Logger, alarm: Alarm, bell: Alarm
@@ -257,15 +270,33 @@ struct ServerParts: Sendable {
     }
 
     private static func platformLimits(_ settings: Settings, _ registry: MetricRegistry) -> PlatformLimits {
+=======
+    private static func platformLimits(
+        _ settings: Settings, _ registry: MetricRegistry, _ shared: SharedGuards?
+    ) -> PlatformLimits {
+>>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
         func rate(_ number: Int) -> Double? { settings.rateLimitEnabled && number > 0 ? Double(number) : nil }
         return PlatformLimits(
             defaultRate: rate(settings.rateLimitDefaultRPS), defaultBurst: settings.rateLimitDefaultBurst,
             adminRate: rate(settings.rateLimitAdminRPS), dataRate: rate(settings.rateLimitDataRPS),
-            refused: registry.counter(Catalogue.rateLimitRejections, labels: [("scope", "platform")]))
+            refused: registry.counter(Catalogue.rateLimitRejections, labels: [("scope", "platform")]),
+            shared: shared)
     }
 
     /// Serves until `stop` returns, then lets everything finish in order: readiness first, the trace writer last.
     func run(until stop: @escaping @Sendable () async -> Void) async {
+        await withTaskGroup { group in
+            group.addTask { await sharing.run() }
+            await serve(until: stop)
+            // What the last runs came to has been told.
+            await sharing.close()
+        }
+        await outbound.shutDown()
+        await caches.shutDown()
+        await listener.shutDown()
+    }
+
+    private func serve(until stop: @escaping @Sendable () async -> Void) async {
         await withTaskGroup { group in
             group.addTask { await writer.run() }
             group.addTask { await background.run() }
@@ -302,9 +333,12 @@ struct ServerParts: Sendable {
             membership.stop()
             await group.waitForAll()
         }
+<<<<<<< HEAD
         await membership.leave()
         await outbound.shutDown()
         await caches.shutDown()
         await listener.shutDown()
+=======
+>>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
     }
 }

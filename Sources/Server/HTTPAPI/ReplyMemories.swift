@@ -19,8 +19,8 @@ package final class ReplyMemories: Sendable {
     private struct Namespaces {
         /// What was invalidated last, by the shared state's clock, or counted here.
         var versions: [String: Int64] = [:]
-        /// Invalidated here; the others do not know yet.
-        var pending: [String: UInt64] = [:]
+        /// Invalidated here; the others do not know yet, or it is not known here by which version they do.
+        var pending: [String: (number: UInt64, isPosted: Bool)] = [:]
         var lastPending: UInt64 = 0
     }
 
@@ -52,7 +52,8 @@ package final class ReplyMemories: Sendable {
         return namespaces.withLock { spaces in
             ([Self.everything] + names).map { name in
                 // What the others do not know yet is a version of this instance's own.
-                spaces.pending[name].map { "\(name)!\(Self.instance)\($0)" } ?? "\(name)=\(spaces.versions[name] ?? 0)"
+                spaces.pending[name].map { "\(name)!\(Self.instance)-\($0.number)" }
+                    ?? "\(name)=\(spaces.versions[name] ?? 0)"
             }.joined(separator: ",")
         }
     }
@@ -69,16 +70,14 @@ package final class ReplyMemories: Sendable {
         guard let shared else { return invalidateHere(name) }
         let number = namespaces.withLock { spaces in
             spaces.lastPending += 1
-            spaces.pending[name] = spaces.lastPending
+            spaces.pending[name] = (spaces.lastPending, false)
             return spaces.lastPending
         }
         shared.post(name, on: Self.board, lifetime: Self.noticeLifetime) { [self] in
-            shared.read(Self.board) { [self] notices in
-                takeOver(notices)
-                namespaces.withLock { spaces in
-                    if spaces.pending[name] == number { spaces.pending[name] = nil }
-                }
+            namespaces.withLock { spaces in
+                if spaces.pending[name]?.number == number { spaces.pending[name]?.isPosted = true }
             }
+            shared.readOnce(Self.board)
         }
     }
 
@@ -98,6 +97,9 @@ package final class ReplyMemories: Sendable {
 
     private func takeOver(_ notices: [Notice]) {
         let versions = Dictionary(notices.map { ($0.name, $0.stamp) }, uniquingKeysWith: max)
-        namespaces.withLock { $0.versions = versions }
+        namespaces.withLock { spaces in
+            spaces.versions = versions
+            spaces.pending = spaces.pending.filter { !$0.value.isPosted || versions[$0.key] == nil }
+        }
     }
 }

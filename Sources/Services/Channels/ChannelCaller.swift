@@ -50,7 +50,7 @@ package struct ChannelCaller: ChannelCalling {
                 return start(call, on: channel, release: { channel.returnPermit() })
             }
             let taken = Reached<SharedPermits.Answer>()
-            return .later({ taken.set(await permits.take()) }) { call in
+            let again: @Sendable (NestedCall) -> NestedStart = { call in
                 do throws(Refusal) {
                     let permit = try channel.permit(from: taken.take() ?? .unavailable)
                     return start(call, on: channel, release: { permit.giveBack() })
@@ -58,10 +58,14 @@ package struct ChannelCaller: ChannelCalling {
                     return .refused(error.problem)
                 }
             }
+            return .later({ taken.set(await permits.take()) }, again: again)
         } catch {
             guard let remedy = error.remedy else { return .refused(error.problem) }
             let reached = Reached<GateProgress>()
-            return .later({ reached.set(await remedy()) }) { letIn($0, to: channel, progress: reached.take()) }
+            let again: @Sendable (NestedCall) -> NestedStart = {
+                letIn($0, to: channel, progress: reached.take())
+            }
+            return .later({ reached.set(await remedy()) }, again: again)
         }
     }
 

@@ -42,8 +42,12 @@ package final class ConnectorSet: Sendable {
     /// By id: why a connector is not loaded.
     package let faults: [String: ConnectorFault]
     private let disabled: Set<String>
+    private let news: BreakerNews?
 
-    private init(connectors: [String: Live], faults: [String: ConnectorFault], disabled: Set<String>) {
+    private init(
+        connectors: [String: Live], faults: [String: ConnectorFault], disabled: Set<String>, news: BreakerNews? = nil
+    ) {
+        self.news = news
         self.connectors = connectors
         self.faults = faults
         self.disabled = disabled
@@ -59,13 +63,16 @@ package final class ConnectorSet: Sendable {
         let caches: (any CacheOpening)?
         let breaker: BreakerBoard.Settings
         let registry: MetricRegistry
+        /// Nil where nobody hears it.
+        let news: BreakerNews?
 
         /// - Parameter caches: nil where nothing goes out: then every cache is in this process.
         package init(
             secrets: ConnectorSecrets, outbound: any OutboundHTTP, databases: any DatabaseOpening,
             caches: (any CacheOpening)? = nil, breaker: BreakerBoard.Settings,
-            registry: MetricRegistry
+            registry: MetricRegistry, news: BreakerNews? = nil
         ) {
+            self.news = news
             self.secrets = secrets
             self.outbound = outbound
             self.databases = databases
@@ -95,7 +102,7 @@ package final class ConnectorSet: Sendable {
                     faults[record.id] = error
                 }
             }
-            return ConnectorSet(connectors: connectors, faults: faults, disabled: disabled)
+            return ConnectorSet(connectors: connectors, faults: faults, disabled: disabled, news: news)
         }
 
         private func connector(
@@ -118,7 +125,7 @@ package final class ConnectorSet: Sendable {
             let hash = record.contentHash
             let known = previous.connectors[name].flatMap { $0.contentHash == hash ? $0 : nil }
             // References may lead to new secrets: what is kept over a reload is what was learned, not the settings.
-            let breakers = known?.breakers ?? BreakerBoard(settings: breaker)
+            let breakers = known?.breakers ?? board(of: name)
             let meters = ConnectorMeters(connector: name, registry: registry)
             switch definition.settings {
             case .http(let config):
@@ -166,6 +173,13 @@ package final class ConnectorSet: Sendable {
             }
         }
 
+        private func board(of name: String) -> BreakerBoard {
+            guard let news else { return BreakerBoard(settings: breaker) }
+            return BreakerBoard(settings: breaker) { channel, recovery in
+                news.opened("\(channel):\(name)", recovery)
+            }
+        }
+
         /// Tokens are kept over a reload while what they are asked for with is the same, secrets included.
         private func tokens(
             _ config: HTTPConnectorConfig, _ name: String, _ previous: ConnectorSet
@@ -208,12 +222,34 @@ package final class ConnectorSet: Sendable {
         }.sorted { $0.key < $1.key }
     }
 
+    /// Closes a breaker, here and on other instances.
+    ///
     /// - Returns: whether there is such a breaker.
     package func resetBreaker(_ key: String) -> Bool {
-        connectors.contains { name, connector in
-            let suffix = ":" + name
-            return key.hasSuffix(suffix) && connector.breakers?.reset(String(key.dropLast(suffix.count))) == true
+        guard closedElsewhere(key) else { return false }
+        news?.closed(key)
+        return true
+    }
+
+    /// Somebody closed it by hand on another instance.
+    ///
+    /// - Returns: whether there is such a breaker.
+    package func closedElsewhere(_ key: String) -> Bool {
+        board(of: key).map { $0.board.reset($0.channel) } ?? false
+    }
+
+    /// Another instance's breaker opened, and stays so for `left`: see ``CircuitBreaker/openElsewhere(stamp:left:at:)``.
+    package func openedElsewhere(_ key: String, stamp: Int64, left: Duration, at now: UInt64) {
+        guard let (board, channel) = board(of: key) else { return }
+        board.openedElsewhere(channel, stamp: stamp, left: left, at: now)
+    }
+
+    private func board(of key: String) -> (board: BreakerBoard, channel: String)? {
+        for (name, connector) in connectors where key.hasSuffix(":" + name) {
+            let channel = String(key.dropLast(name.count + 1))
+            if let board = connector.breakers { return (board, channel) }
         }
+        return nil
     }
 }
 

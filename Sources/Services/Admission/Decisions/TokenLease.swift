@@ -34,6 +34,11 @@ package struct TokenLease: Sendable {
     package struct Question: Sendable, Equatable {
         package var wanted: Int
         package var returned: Int
+
+        package init(wanted: Int, returned: Int) {
+            self.wanted = wanted
+            self.returned = returned
+        }
     }
 
     package enum Decision: Sendable, Equatable {

@@ -43,6 +43,8 @@ package final class SharedAccess: Sendable {
     private let health = Mutex(BackendHealth())
     /// What ``health`` says, for those who only look.
     private let up = Atomic<Bool>(true)
+    /// Whether an answer is news to ``health``.
+    private let hasFailed = Atomic<Bool>(false)
     private let errands = Mutex(Errands())
     private let lastAnswer = Atomic<UInt64>(0)
     private let observe: @Sendable (SharedStateEvent) -> Void
@@ -73,11 +75,12 @@ package final class SharedAccess: Sendable {
             case .success:
                 lastAnswer.store(now, ordering: .relaxed)
                 observe(.answered(now - began))
-                if !isUp { comeUp() } else { health.withLock { $0.succeeded() } }
+                if hasFailed.load(ordering: .relaxed) { comeUp() }
             case .failure(let failure):
                 observe(.failed(failure))
                 let isDown = health.withLock { health in
                     let isDown = health.failed(at: now, draw: .random(in: 0..<1))
+                    hasFailed.store(true, ordering: .relaxed)
                     up.store(health.isUp, ordering: .relaxed)
                     return isDown
                 }
@@ -91,6 +94,7 @@ package final class SharedAccess: Sendable {
         let isNews = health.withLock { health in
             let isNews = !health.isUp
             health.succeeded()
+            hasFailed.store(false, ordering: .relaxed)
             up.store(true, ordering: .relaxed)
             return isNews
         }

@@ -33,8 +33,8 @@ package final class SharedClaims: Sendable {
         let claim = SharedClaim(
             key: key, holder: holder, lifetime: lifetime,
             until: Stopwatch.nanoseconds() + UInt64(max(lease, lifetime).wholeMicroseconds) * 1000, access: access)
-        access.ask({ $0.claim(key, holder: holder, lease: lease, then: $1) }) {
-            [access] (result: Result<ClaimAnswer, SharedStateFailure>) in
+        let take: SharedAccess.Question<ClaimAnswer> = { $0.claim(key, holder: holder, lease: lease, then: $1) }
+        access.ask(take) { [access] result in
             switch result {
             case .success(.won): told(.won(claim))
             case .success(.underWay):

@@ -104,12 +104,8 @@ package final class SharedGuards: Sendable {
 
     package func readOnce(_ board: String) {
         guard let told = state.withLock({ $0.boards[board] }) else { return }
-        read(board, told: told)
-    }
-
-    /// - Parameter told: what is on the board now; never called where that is not to be had.
-    package func read(_ board: String, told: @escaping @Sendable ([Notice]) -> Void) {
-        access.ask({ $0.read(board, then: $1) }) { (result: Result<[Notice], SharedStateFailure>) in
+        let read: SharedAccess.Question<[Notice]> = { $0.read(board, then: $1) }
+        access.ask(read) { result in
             if case .success(let notices) = result { told(notices) }
         }
     }

@@ -73,7 +73,8 @@ package final class SharedPermits: Sendable {
             return "\(instance):\(state.lastHolder)"
         }
         let request = PermitRequest(key: key, limit: limit, holder: holder, lease: Self.lease)
-        access.ask({ $0.takePermit(request, then: $1) }) { [self] (result: Result<Bool, SharedStateFailure>) in
+        let take: SharedAccess.Question<Bool> = { $0.takePermit(request, then: $1) }
+        access.ask(take) { [self] result in
             switch result {
             case .success(true):
                 state.withLock { _ = $0.holders.insert(holder) }
@@ -119,7 +120,8 @@ package final class SharedPermits: Sendable {
         let holders = state.withLock { Array($0.holders) }
         guard !holders.isEmpty else { return }
         let key = key
-        access.ask({ $0.renewPermits(key, holders: holders, lease: Self.lease, then: $1) }) { [self] _ in
+        let renew: SharedAccess.Question<Void> = { $0.renewPermits(key, holders: holders, lease: Self.lease, then: $1) }
+        access.ask(renew) { [self] _ in
             // Returned while this was on its way: it may have brought them back.
             let gone = state.withLock { state in holders.filter { !state.holders.contains($0) } }
             for holder in gone { tellReturned(holder) }

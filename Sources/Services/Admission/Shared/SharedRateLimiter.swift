@@ -110,9 +110,8 @@ package final class SharedRateLimiter: Sendable {
         let request = TokenRequest(
             key: name + key, rate: law.rate, capacity: law.capacity, wanted: question.wanted,
             returned: question.returned)
-        access.ask({ $0.takeTokens(request, then: $1) }) { [self] (result: Result<TokenGrant, SharedStateFailure>) in
-            answered(result, key, shard)
-        }
+        let take: SharedAccess.Question<TokenGrant> = { $0.takeTokens(request, then: $1) }
+        access.ask(take) { [self] in answered($0, key, shard) }
     }
 
     /// Lets in who waits, as far as the tokens go.

@@ -1,3 +1,5 @@
+import Vocabulary
+
 /// Stops calling what does not answer, in the abstract: it is told what happened and when, and says whether to call.
 ///
 /// Closed until `threshold` failures in a row; open for `recovery`; then one call at a time is let through, and its end
@@ -13,6 +15,8 @@ package struct CircuitBreaker: Sendable, Equatable {
     private var failures = 0
     private var openedAt: UInt64?
     private var isProbing = false
+    /// The latest news of another instance's breaker that was acted on.
+    private var lastStamp: Int64 = .min
 
     package init(threshold: Int, recovery: Duration) {
         precondition(threshold > 0, "a breaker needs a threshold")
@@ -55,6 +59,19 @@ package struct CircuitBreaker: Sendable, Equatable {
         openedAt = now
         isProbing = false
         return wasClosed
+    }
+
+    /// Another instance's breaker opened, and stays so for a while: this one opens for as long, and tries by itself then.
+    /// The same news counts once, so that a breaker that closed since stays closed.
+    ///
+    /// - Parameter stamp: when that was, on a clock both share: greater is later.
+    package mutating func openElsewhere(stamp: Int64, left: Duration, at now: UInt64) {
+        guard stamp > lastStamp else { return }
+        lastStamp = stamp
+        // Open already, or a probe of one's own will tell.
+        guard left > .zero, state(at: now) != .open, !isProbing else { return }
+        let rest = recoveryNanoseconds - min(recoveryNanoseconds, UInt64(max(0, left.inSeconds) * 1e9))
+        openedAt = now - min(now, rest)
     }
 
     /// The call ended without telling anything about the other side: it was refused here, or given up by its caller.

@@ -192,14 +192,8 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-<<<<<<< HEAD
                 "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL",
-                "StorageSQLite",
-                "Outbound",
-=======
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQLite", "SharedState",
-                "SharedStateRedis", "Admission", "Outbound",
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
+                "StorageSQLite", "SharedState", "SharedStateRedis", "Admission", "Outbound",
                 "OutboundHTTPClient",
                 "OutboundPostgres", "OutboundRedis", "OutboundSQLite", "Authentication", "Cluster", "Connectors",
                 "Schedules", "SpanExport",

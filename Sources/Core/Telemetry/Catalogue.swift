@@ -121,7 +121,6 @@ package enum Catalogue {
         name: "weir_cron_reconcile_duration_seconds", help: "Time to decide and write down what is due.",
         kind: .histogram)
 
-<<<<<<< HEAD
     package static let storageConnections = Metric(
         name: "weir_storage_connections", help: "Connections to the database server by state: open, idle.",
         kind: .gauge)
@@ -141,7 +140,6 @@ package enum Catalogue {
         name: "weir_storage_retries_total",
         help: "Work that the database server undid, or that was lost and is safe to repeat, and that was tried again.",
         kind: .counter)
-=======
     package static let sharedStateUp = Metric(
         name: "weir_shared_state_up",
         help: "Whether what instances share answers; 0 means that guards go by one instance's count or refuse.",
@@ -157,7 +155,6 @@ package enum Catalogue {
     package static let sharedStateGivenUp = Metric(
         name: "weir_shared_state_given_up_total",
         help: "Replies and returns that could not be told to it in time.", kind: .counter)
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
 
     package static let all = [
         buildInfo, httpRequests, httpRequestDuration, messages, messageDuration, rateLimitRejections,
@@ -166,13 +163,10 @@ package enum Catalogue {
         connectorRequests, connectorDuration, breakerTrips, breakerRejections, adminAuthFailures, callerRejections,
         keySetFetches, tokenRequests, httpConnections,
         httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, spans,
-<<<<<<< HEAD
         errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile, storageConnections,
         storageWaiting,
         storageConnectionEvents, storageAcquisitions, storageWaitedMicroseconds, storageRetries,
-=======
         errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile, sharedStateUp,
         sharedStateDuration, sharedStateFailures, sharedStateFallbacks, sharedStateGivenUp,
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
     ]
 }

@@ -41,11 +41,8 @@ struct ServerParts: Sendable {
     let scheduler: Scheduler
     let background: BackgroundRuns
     let upkeep: Upkeep
-<<<<<<< HEAD
     let membership: Membership
-=======
     private let sharing: Sharing
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
     private let accessLog: AccessLog?
     private let certificates: CertificateReload?
     private let outbound: HTTPClientOutbound
@@ -81,11 +78,9 @@ struct ServerParts: Sendable {
             throw StartFailure("connectors.ca_file: `\(settings.outboundAuthorities)` holds no certificates.")
         }
         caches = RedisCaches(group: loops, authorities: settings.outboundAuthorities)
-<<<<<<< HEAD
-=======
-        let instance = Identifier.make().description
-        sharing = try Sharing(settings, instance: instance, group: loops, registry: registry, logger: logger)
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
+        sharing = try Sharing(
+            settings, instance: instance, group: loops, registry: registry, logger: logger,
+            liveInstances: { max(1, membership.view?.alive.count ?? 1) })
         exporter = Self.exporter(settings, instance, outbound, lanes: threads, registry, logger)
         runSettings.spans = exporter?.source(share: settings.spanSampleRate)
         writer = TraceWriter(
@@ -244,7 +239,6 @@ struct ServerParts: Sendable {
             outbound: outbound, lanes: lanes, observe: Observers.spans(registry, logger))
     }
 
-<<<<<<< HEAD
     private static func membership(
         _ instance: String, _ settings: Settings, _ store: any DurableStore, _ registry: MetricRegistry,
         _ logger: Logger, alarm: Alarm, bell: Alarm
@@ -269,12 +263,9 @@ struct ServerParts: Sendable {
             })
     }
 
-    private static func platformLimits(_ settings: Settings, _ registry: MetricRegistry) -> PlatformLimits {
-=======
     private static func platformLimits(
         _ settings: Settings, _ registry: MetricRegistry, _ shared: SharedGuards?
     ) -> PlatformLimits {
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
         func rate(_ number: Int) -> Double? { settings.rateLimitEnabled && number > 0 ? Double(number) : nil }
         return PlatformLimits(
             defaultRate: rate(settings.rateLimitDefaultRPS), defaultBurst: settings.rateLimitDefaultBurst,
@@ -333,12 +324,6 @@ struct ServerParts: Sendable {
             membership.stop()
             await group.waitForAll()
         }
-<<<<<<< HEAD
         await membership.leave()
-        await outbound.shutDown()
-        await caches.shutDown()
-        await listener.shutDown()
-=======
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
     }
 }

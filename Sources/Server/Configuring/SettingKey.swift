@@ -23,11 +23,7 @@ struct SettingKey: Sendable {
     /// `WEIR_SERVER__PORT` for `server.port`.
     var variable: String { "WEIR_" + name.uppercased().split(separator: ".").joined(separator: "__") }
 
-<<<<<<< HEAD
-    static let all = general + storagePool + serving + cluster
-=======
-    static let all = general + serving + sharing
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
+    static let all = general + storagePool + serving + cluster + sharing
 
     private static let general: [SettingKey] = [
         .init(

@@ -32,7 +32,6 @@ package struct Settings: Sendable, Equatable {
     package var corsAllowsCredentials = false
     package var corsMaxAgeSeconds = 600
     package var storageURL = "sqlite:weir.db"
-<<<<<<< HEAD
     /// 0 chooses a length that makes a handful of them.
     package var tracePartitionHours = 0
     package var traceHashPartitions = 1
@@ -44,12 +43,10 @@ package struct Settings: Sendable, Equatable {
     package var storageLifetimeSeconds = 1800
     package var storageIdleSeconds = 600
     package var storageCheckSeconds = 15
-=======
     package var sharedStateURL = "memory"
     package var sharedStatePrefix = "weir"
     package var sharedStateTimeoutMilliseconds = 50
     package var sharedStateOnFailure = "fail_open"
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
     package var maxPayloadSize = 1 << 20
     package var maxJSONDepth = 128
     package var backupFolder = "./backups"

@@ -81,11 +81,8 @@ package enum SettingsReader {
                 "The environment is `\(settings.environment)` and there is no admin key. Set admin_auth.api_keys.")
         }
         try checkServing(settings)
-<<<<<<< HEAD
         try checkCluster(settings)
-=======
         try settings.checkSharing()
->>>>>>> e3124de2eac4415f47bd54abd294afc12ef4ce18
         guard settings.otlpEndpoint.hasPrefix("http://") || settings.otlpEndpoint.hasPrefix("https://") else {
             throw SettingsError(
                 "tracing.otlp_endpoint is `\(settings.otlpEndpoint)`; it must begin with http:// or https://.")

@@ -142,6 +142,10 @@ let package = Package(
         .target(
             name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
+        .target(name: "CMySQL", path: "Sources/Adapters/CMySQL"),
+        .target(
+            name: "MySQLDriver", dependencies: ["ConnectionPooling", "CMySQL", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/MySQLDriver", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -166,10 +170,12 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL", "StorageSQLite",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL",
+                "StorageSQLite",
                 "Outbound",
                 "OutboundHTTPClient",
-                "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules", "SpanExport",
+                "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules",
+                "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",
@@ -312,6 +318,10 @@ let package = Package(
         .testTarget(
             name: "ConnectionPoolingTests", dependencies: ["ConnectionPooling", "Seeds"],
             path: "Tests/Adapters/ConnectionPoolingTests"),
+        .testTarget(
+            name: "MySQLDriverTests",
+            dependencies: ["ConnectionPooling", "MySQLDriver", "RealServices", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Adapters/MySQLDriverTests"),
         .testTarget(
             name: "PostgresDriverTests",
             dependencies: ["ConnectionPooling", "PostgresDriver", "RealServices", "Storage", "Vocabulary"],

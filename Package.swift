@@ -146,6 +146,10 @@ let package = Package(
         .target(
             name: "MySQLDriver", dependencies: ["ConnectionPooling", "CMySQL", "Storage", "Vocabulary"],
             path: "Sources/Adapters/MySQLDriver", swiftSettings: swift),
+        .target(
+            name: "StorageMySQL",
+            dependencies: ["ConnectionPooling", "MySQLDriver", "Storage", "StorageSQL", "Vocabulary"],
+            path: "Sources/Adapters/StorageMySQL", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -170,7 +174,7 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL",
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageMySQL", "StoragePostgres", "StorageSQL",
                 "StorageSQLite",
                 "Outbound",
                 "OutboundHTTPClient",
@@ -322,6 +326,12 @@ let package = Package(
             name: "MySQLDriverTests",
             dependencies: ["ConnectionPooling", "MySQLDriver", "RealServices", "Seeds", "Storage", "Vocabulary"],
             path: "Tests/Adapters/MySQLDriverTests"),
+        .testTarget(
+            name: "StorageMySQLTests",
+            dependencies: [
+                "ConnectionPooling", "MySQLDriver", "RealServices", "Storage", "StorageConformance", "StorageMySQL",
+                "StorageSQL", "Vocabulary",
+            ], path: "Tests/Adapters/StorageMySQLTests"),
         .testTarget(
             name: "PostgresDriverTests",
             dependencies: ["ConnectionPooling", "PostgresDriver", "RealServices", "Storage", "Vocabulary"],

@@ -50,7 +50,7 @@ extension SQLStore {
         let free = dialect.among("owner", .texts(alive), isNegated: true)
         return dialect.statement(
             """
-            SELECT \(TraceTexts.list) FROM traces WHERE status < 2 AND due_at <= ? AND \(free.text)
+            SELECT \(TraceTexts.list) FROM traces WHERE \(dialect.isOpen) AND due_at <= ? AND \(free.text)
             ORDER BY due_at LIMIT ?\(dialect.lockingFreeRows)
             """, [.time(now)] + free.values + [.integer(Int64(limit))])
     }

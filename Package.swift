@@ -150,6 +150,10 @@ let package = Package(
             name: "StorageMySQL",
             dependencies: ["ConnectionPooling", "MySQLDriver", "Storage", "StorageSQL", "Vocabulary"],
             path: "Sources/Adapters/StorageMySQL", swiftSettings: swift),
+        .target(
+            name: "OutboundMySQL",
+            dependencies: ["ConnectionPooling", "JSONTree", "MySQLDriver", "Outbound", "Vocabulary"],
+            path: "Sources/Adapters/OutboundMySQL", swiftSettings: swift),
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -178,7 +182,7 @@ let package = Package(
                 "StorageSQLite",
                 "Outbound",
                 "OutboundHTTPClient",
-                "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules",
+                "OutboundMySQL", "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules",
                 "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",

@@ -41,10 +41,7 @@ extension MySQLConnection {
             throw failure
         }
         let table = try await execute(statement, terms)
-        guard !terms.endsSession else {
-            discard()
-            return table
-        }
+        if terms.endsSession { discard() }
         if let handle, weir_server_status(handle) & weir_in_transaction != 0 {
             discard()
             throw .refused("the statement begins a transaction, which one statement cannot end: it is undone")

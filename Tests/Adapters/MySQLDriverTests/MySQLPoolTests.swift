@@ -84,6 +84,7 @@ import Vocabulary
     @Test func `many callers share few connections`() async throws {
         var limits = PoolLimits()
         limits.mostConnections = 2
+        limits.wait = 60_000_000_000  // all ask at once
         let (sum, figures) = try await MySQLTesting.withPool(limits) { pool in
             let sum = try await withThrowingTaskGroup(of: Int64.self) { group in
                 for number in 0..<500 {

@@ -151,6 +151,7 @@ let package = Package(
         .target(
             name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
+<<<<<<< HEAD
         .target(
             name: "RedisDriver",
             dependencies: [
@@ -168,6 +169,20 @@ let package = Package(
                 "RedisDriver", "SharedState", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], path: "Sources/Adapters/SharedStateRedis", swiftSettings: swift),
+=======
+        .target(name: "CMySQL", path: "Sources/Adapters/CMySQL"),
+        .target(
+            name: "MySQLDriver", dependencies: ["ConnectionPooling", "CMySQL", "Storage", "Vocabulary"],
+            path: "Sources/Adapters/MySQLDriver", swiftSettings: swift),
+        .target(
+            name: "StorageMySQL",
+            dependencies: ["ConnectionPooling", "MySQLDriver", "Storage", "StorageSQL", "Vocabulary"],
+            path: "Sources/Adapters/StorageMySQL", swiftSettings: swift),
+        .target(
+            name: "OutboundMySQL",
+            dependencies: ["ConnectionPooling", "JSONTree", "MySQLDriver", "Outbound", "Vocabulary"],
+            path: "Sources/Adapters/OutboundMySQL", swiftSettings: swift),
+>>>>>>> df5c2422b481646aeaa284ed157ff999c353e68f
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -192,11 +207,20 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
+<<<<<<< HEAD
                 "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL",
                 "StorageSQLite", "SharedState", "SharedStateRedis", "Admission", "Outbound",
                 "OutboundHTTPClient",
                 "OutboundPostgres", "OutboundRedis", "OutboundSQLite", "Authentication", "Cluster", "Connectors",
                 "Schedules", "SpanExport",
+=======
+                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageMySQL", "StoragePostgres", "StorageSQL",
+                "StorageSQLite",
+                "Outbound",
+                "OutboundHTTPClient",
+                "OutboundMySQL", "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules",
+                "SpanExport",
+>>>>>>> df5c2422b481646aeaa284ed157ff999c353e68f
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",
@@ -353,6 +377,16 @@ let package = Package(
         .testTarget(
             name: "ConnectionPoolingTests", dependencies: ["ConnectionPooling", "Seeds"],
             path: "Tests/Adapters/ConnectionPoolingTests"),
+        .testTarget(
+            name: "MySQLDriverTests",
+            dependencies: ["ConnectionPooling", "MySQLDriver", "RealServices", "Seeds", "Storage", "Vocabulary"],
+            path: "Tests/Adapters/MySQLDriverTests"),
+        .testTarget(
+            name: "StorageMySQLTests",
+            dependencies: [
+                "ConnectionPooling", "MySQLDriver", "RealServices", "Storage", "StorageConformance", "StorageMySQL",
+                "StorageSQL", "Vocabulary",
+            ], path: "Tests/Adapters/StorageMySQLTests"),
         .testTarget(
             name: "PostgresDriverTests",
             dependencies: [

@@ -144,6 +144,7 @@ package final class EventThread: SerialExecutor {
     private func run() {
         state.withLock { $0.thread = pthread_self() }
         weir_name_thread(name)
+        weir_block_broken_pipes()
         let most = 64
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: most) { events in
             guard let first = events.baseAddress else { return }

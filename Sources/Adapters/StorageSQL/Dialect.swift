@@ -10,6 +10,8 @@ package protocol Dialect: Sendable {
     /// Bytes of length 0.
     var emptyBytes: String { get }
 
+    /// Whether a trace waits or runs.
+    var isOpen: String { get }
     func isTrue(_ column: String) -> String
     func isFalse(_ column: String) -> String
 
@@ -90,6 +92,7 @@ package struct Condition: Sendable, Equatable {
 extension Dialect {
     package func mark(_ number: Int) -> String { "?" }
     package var emptyBytes: String { "x''" }
+    package var isOpen: String { "status < 2" }
     package func isTrue(_ column: String) -> String { "\(column) = 1" }
     package func isFalse(_ column: String) -> String { "\(column) = 0" }
     package var lockingRows: String { " FOR UPDATE" }

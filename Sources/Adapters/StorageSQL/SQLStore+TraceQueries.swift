@@ -80,7 +80,7 @@ extension SQLStore {
         let told = dialect.statement(
             """
             UPDATE occurrences SET status = 1, singleton_slot = NULL, error = '', completed_at = NULL WHERE status = 3
-            AND id IN (SELECT id FROM traces WHERE status < 2 AND due_at = ? AND mode = 2 AND status = 0)
+            AND id IN (SELECT id FROM traces WHERE \(dialect.isOpen) AND due_at = ? AND mode = 2 AND status = 0)
             """, [.time(now)])
         let tables = try await driver.run(moves + [told], canRepeat: false)
         return tables.dropLast().reduce(0) { $0 + $1.affected }

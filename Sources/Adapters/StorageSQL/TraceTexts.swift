@@ -47,7 +47,7 @@ struct TraceTexts: Sendable {
         deleteText = dialect.marked("DELETE FROM traces WHERE id = ?")
         trace = dialect.marked("SELECT \(Self.list) FROM traces WHERE id = ?")
         let bytes = dialect.wholeNumber("coalesce(sum(length(input)), 0)")
-        backlog = "SELECT count(*), \(bytes) FROM traces WHERE status < 2"
+        backlog = "SELECT count(*), \(bytes) FROM traces WHERE \(dialect.isOpen)"
         purge = dialect.marked("DELETE FROM traces WHERE \(dialect.isTrue("is_dead")) AND completed_at < ?")
         edge = dialect.marked("SELECT id FROM traces ORDER BY id DESC LIMIT 1 OFFSET ?")
         let finished = "id < ? AND status >= 2 AND \(dialect.isFalse("is_dead")) AND \(ClusterTexts.leads)"

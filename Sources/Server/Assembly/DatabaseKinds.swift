@@ -1,4 +1,5 @@
 import Outbound
+import OutboundMySQL
 import OutboundPostgres
 import OutboundSQLite
 
@@ -9,6 +10,6 @@ extension DatabaseKinds {
     static func all(storageURL: String = "") -> DatabaseKinds {
         let prefix = "sqlite:"
         let file = storageURL.hasPrefix(prefix) ? String(storageURL.dropFirst(prefix.count)) : ""
-        return DatabaseKinds([SQLiteDatabases(ownFile: file), PostgresDatabases()])
+        return DatabaseKinds([SQLiteDatabases(ownFile: file), PostgresDatabases(), MySQLDatabases()])
     }
 }

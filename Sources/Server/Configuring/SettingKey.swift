@@ -47,7 +47,7 @@ struct SettingKey: Sendable {
             "server.compression.enabled", .flag(\.compressionEnabled), "Compress replies for clients that accept gzip."),
         .init(
             "storage.url", .text(\.storageURL, choices: []),
-            "Where everything is kept: sqlite: and a path, or postgres://user@host/database with what libpq takes.",
+            "Where everything is kept: sqlite: and a path, postgres://user@host/database with what libpq takes, or mysql://user@host/database.",
             isSecret: true),
         .init(
             "storage.trace_partition_hours", .number(\.tracePartitionHours, 0...8760),

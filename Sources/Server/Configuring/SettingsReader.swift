@@ -102,10 +102,12 @@ package enum SettingsReader {
             throw SettingsError("storage.connector_encryption_key must be 64 hex digits.")
         }
         let isFile = settings.storageURL.hasPrefix("sqlite:") && settings.storageURL.utf8.count > 7
-        let isServer = ["postgres://", "postgresql://"].contains { settings.storageURL.hasPrefix($0) }
+        let isServer = ["postgres://", "postgresql://", "mysql://", "mariadb://"].contains {
+            settings.storageURL.hasPrefix($0)
+        }
         guard isFile || isServer || settings.storageURL == "memory:" else {
             throw SettingsError(
-                "storage.url must be `sqlite:` and a path, a `postgres://` URL, or `memory:` for trying things out: nothing survives then."
+                "storage.url must be `sqlite:` and a path, a `postgres://` or `mysql://` URL, or `memory:` for trying things out: nothing survives then."
             )
         }
         guard settings.storagePoolMinimum <= settings.storagePoolSize else {
@@ -115,7 +117,7 @@ package enum SettingsReader {
         }
         guard !isServer || !key.isEmpty else {
             throw SettingsError(
-                "With a `postgres://` database, storage.connector_encryption_key must be set: there is no place beside it for a key. `openssl rand -hex 32` makes one."
+                "With a database on a server, storage.connector_encryption_key must be set: there is no place beside it for a key. `openssl rand -hex 32` makes one."
             )
         }
     }

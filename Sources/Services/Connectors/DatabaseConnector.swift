@@ -156,7 +156,7 @@ package struct DatabaseConnectorConfig: Sendable {
             reader.report(.init(reader.at("connection_string"), .required, "This field is required."))
         }
         // What is sealed, masked or a reference is looked at when it is used.
-        if let url, ["mysql:", "mongodb:"].contains(where: url.hasPrefix) {
+        if let url, url.hasPrefix("mongodb:") {
             reader.report(.init(reader.at("connection_string"), .invalid, "This release opens no such database."))
         }
         let connections = reader.integer("max_connections", in: 1...64) ?? 5

@@ -25,8 +25,8 @@ package enum Diagnosis {
         findings += AccessCheck.files(settings, configurationFile)
         let holder = databasePath(settings).flatMap { SQLiteStore.holder(of: $0) }
         var inspection: SQLiteInspection?
-        if settings.storageURL.hasPrefix("postgres") {
-            findings += await StorageCheck.findings(postgres: settings.storageURL)
+        if let storage = await StorageCheck.findings(server: settings.storageURL) {
+            findings += storage
         } else {
             let (storage, found) = await StorageCheck.findings(
                 path: databasePath(settings), holder: holder, seconds: integritySeconds)

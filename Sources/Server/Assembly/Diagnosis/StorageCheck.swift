@@ -1,5 +1,6 @@
 import Glibc
 import Storage
+import StorageMySQL
 import StoragePostgres
 import StorageSQLite
 import Vocabulary
@@ -49,11 +50,24 @@ enum StorageCheck {
         return (findings, inspection)
     }
 
-    /// A PostgreSQL database: does it answer, and is its schema one we know. Nothing is made or changed.
-    static func findings(postgres url: String) async -> [Finding] {
+    /// A database on a server: does it answer, and is its schema one we know. Nothing is made or changed.
+    /// - Returns: nil where the URL is of no such database.
+    static func findings(server url: String) async -> [Finding]? {
+        if url.hasPrefix("postgres") {
+            return await findings("PostgreSQL") { () throws(StorageFailure) in
+                try await PostgresStore.inspect(url: url)
+            }
+        }
+        guard url.hasPrefix("mysql") || url.hasPrefix("mariadb") else { return nil }
+        return await findings("MySQL") { () throws(StorageFailure) in try await MySQLStore.inspect(url: url) }
+    }
+
+    private static func findings(
+        _ engine: String, _ inspect: () async throws(StorageFailure) -> (version: Int, known: Int)
+    ) async -> [Finding] {
         do throws(StorageFailure) {
-            let (version, known) = try await PostgresStore.inspect(url: url)
-            let open = Finding("storage.open", .ok, "PostgreSQL answers.")
+            let (version, known) = try await inspect()
+            let open = Finding("storage.open", .ok, "\(engine) answers.")
             if version > known {
                 return [
                     open,
@@ -68,7 +82,7 @@ enum StorageCheck {
         } catch {
             return [
                 Finding(
-                    "storage.open", .fail, "PostgreSQL cannot be used: \(sentence(error))",
+                    "storage.open", .fail, "\(engine) cannot be used: \(sentence(error))",
                     "Start it, or correct storage.url.")
             ]
         }

@@ -1,5 +1,6 @@
 import Configuring
 import Storage
+import StorageMySQL
 import StoragePostgres
 import StorageSQL
 import StorageSQLite
@@ -16,6 +17,7 @@ enum Stores {
                     hours: partitionHours(settings), hashes: settings.traceHashPartitions)
                 return try await PostgresStore.open(url: url, limits: .init(settings), partitions: partitions)
             }
+            if isMySQL(url) { return try await MySQLStore.open(url: url) }
             return try await SQLiteStore.open(url: url)
         } catch {
             throw StartFailure("The database \(name(url)) cannot be used: \(error.sentence)")
@@ -43,6 +45,11 @@ enum Stores {
         _ url: String, sqlite: (String) async throws(StorageFailure) -> SQLiteStoreDriver
     ) async throws -> any SchemaInspecting {
         if isPostgres(url) { return PostgresStoreDriver.patient(url: url) }
+        if isMySQL(url) {
+            do throws(StorageFailure) { return try MySQLStoreDriver.patient(url: url) } catch {
+                throw StartFailure("The database \(name(url)) cannot be used: \(error.sentence)")
+            }
+        }
         guard url.hasPrefix("sqlite:") else {
             throw StartFailure(
                 "Such a database keeps nothing: name one by `sqlite:` and a path, or by its server's URL.")
@@ -53,9 +60,13 @@ enum Stores {
     }
 
     /// The URL of a server may hold a password.
-    static func name(_ url: String) -> String { url.hasPrefix("sqlite:") ? "`\(url)`" : "in PostgreSQL" }
+    static func name(_ url: String) -> String {
+        url.hasPrefix("sqlite:") ? "`\(url)`" : isMySQL(url) ? "in MySQL" : "in PostgreSQL"
+    }
 
     static func isPostgres(_ url: String) -> Bool { url.hasPrefix("postgres://") || url.hasPrefix("postgresql://") }
+
+    static func isMySQL(_ url: String) -> Bool { url.hasPrefix("mysql://") || url.hasPrefix("mariadb://") }
 
     /// The file everything is kept in; nil where that is no file.
     static func file(of url: String) -> String? { url.hasPrefix("sqlite:") ? String(url.dropFirst(7)) : nil }

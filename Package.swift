@@ -151,7 +151,6 @@ let package = Package(
         .target(
             name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
-<<<<<<< HEAD
         .target(
             name: "RedisDriver",
             dependencies: [
@@ -169,7 +168,6 @@ let package = Package(
                 "RedisDriver", "SharedState", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
             ], path: "Sources/Adapters/SharedStateRedis", swiftSettings: swift),
-=======
         .target(name: "CMySQL", path: "Sources/Adapters/CMySQL"),
         .target(
             name: "MySQLDriver", dependencies: ["ConnectionPooling", "CMySQL", "Storage", "Vocabulary"],
@@ -182,7 +180,6 @@ let package = Package(
             name: "OutboundMySQL",
             dependencies: ["ConnectionPooling", "JSONTree", "MySQLDriver", "Outbound", "Vocabulary"],
             path: "Sources/Adapters/OutboundMySQL", swiftSettings: swift),
->>>>>>> df5c2422b481646aeaa284ed157ff999c353e68f
         .systemLibrary(name: "CZlib", path: "Sources/Adapters/CZlib"),
         .target(
             name: "HTTPServing",
@@ -207,20 +204,11 @@ let package = Package(
         .target(
             name: "Assembly",
             dependencies: [
-<<<<<<< HEAD
-                "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StoragePostgres", "StorageSQL",
-                "StorageSQLite", "SharedState", "SharedStateRedis", "Admission", "Outbound",
-                "OutboundHTTPClient",
-                "OutboundPostgres", "OutboundRedis", "OutboundSQLite", "Authentication", "Cluster", "Connectors",
-                "Schedules", "SpanExport",
-=======
-                "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageMySQL", "StoragePostgres", "StorageSQL",
-                "StorageSQLite",
-                "Outbound",
-                "OutboundHTTPClient",
-                "OutboundMySQL", "OutboundPostgres", "OutboundSQLite", "Authentication", "Connectors", "Schedules",
-                "SpanExport",
->>>>>>> df5c2422b481646aeaa284ed157ff999c353e68f
+                "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageMySQL",
+                "StoragePostgres",
+                "StorageSQL", "StorageSQLite", "SharedState", "SharedStateRedis", "Admission", "Outbound",
+                "OutboundHTTPClient", "OutboundMySQL", "OutboundPostgres", "OutboundRedis", "OutboundSQLite",
+                "Authentication", "Cluster", "Connectors", "Schedules", "SpanExport",
                 "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
                 "Remote",
                 "Configuring",

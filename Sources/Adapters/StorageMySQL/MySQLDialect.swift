@@ -9,6 +9,11 @@ package struct MySQLDialect: Dialect {
     /// There are no indexes on a part of a table: the column is made from the status and is null for the rest.
     package var isOpen: String { "is_open = 1" }
 
+    /// MariaDB knows no `FOR SHARE`, MySQL still knows this.
+    package var sharingRows: String { " LOCK IN SHARE MODE" }
+    package var isShared: Bool { true }
+    package var now: String { "CAST(UNIX_TIMESTAMP(SYSDATE(6)) * 1000000 AS SIGNED)" }
+
     package func using(index: String) -> String {
         switch index {
         // One index that begins with the status serves both; see ``MySQLSchema``.

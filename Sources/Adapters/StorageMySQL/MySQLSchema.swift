@@ -62,6 +62,27 @@ enum MySQLSchema {
                 prefix VARCHAR(64) NOT NULL, hash VARBINARY(255) NOT NULL, created_at BIGINT NOT NULL,
                 expires_at BIGINT, last_used_at BIGINT) \(kind)
             """,
-        ])
+        ]),
+        Migration([
+            """
+            CREATE TABLE IF NOT EXISTS instances (
+                id VARCHAR(255) PRIMARY KEY, version VARCHAR(255) NOT NULL, address VARCHAR(2048) NOT NULL,
+                generation BIGINT NOT NULL, admin_keys BIGINT NOT NULL, reloads BIGINT NOT NULL,
+                included MEDIUMTEXT NOT NULL, excluded MEDIUMTEXT NOT NULL, runs_schedules BIGINT NOT NULL,
+                connections BIGINT NOT NULL, queued BIGINT NOT NULL, workers BIGINT NOT NULL,
+                workers_active BIGINT NOT NULL, started_at BIGINT NOT NULL, beat_at BIGINT NOT NULL) \(kind)
+            """,
+            """
+            CREATE TABLE IF NOT EXISTS leadership (
+                place TINYINT PRIMARY KEY, holder VARCHAR(255) NOT NULL, expires_at BIGINT NOT NULL,
+                epoch BIGINT NOT NULL) \(kind)
+            """,
+            "INSERT IGNORE INTO leadership SELECT 1, '', 0, value FROM numbers WHERE name = 'schedule_epoch'",
+            """
+            INSERT IGNORE INTO numbers
+            SELECT 'wanted', value FROM numbers AS known WHERE name = 'generation'
+            UNION ALL SELECT 'reloads', 0 UNION ALL SELECT 'announced_at', 0
+            """,
+        ]),
     ]
 }

@@ -15,7 +15,12 @@ extension SQLStore where Driver == MySQLStoreDriver {
         try await MySQLStoreDriver.withMigrating(url: url) { driver throws(StorageFailure) in
             _ = try await Migrator(driver).up()
         }
-        return MySQLStore(MySQLStoreDriver(pool: MySQLPool(try MySQLStoreDriver.address(url), limits: limits)))
+        let driver = MySQLStoreDriver(try MySQLStoreDriver.address(url), limits: limits)
+        do throws(StorageFailure) { try await CopyMark.refuse(driver) } catch {
+            await driver.close()
+            throw error
+        }
+        return MySQLStore(driver)
     }
 
     /// Looks at a database without changing it.
@@ -38,7 +43,7 @@ extension MySQLStoreDriver {
         var limits = PoolLimits()
         limits.mostConnections = 2
         limits.statementMilliseconds = 3_600_000
-        return MySQLStoreDriver(pool: MySQLPool(try address(url), limits: limits))
+        return MySQLStoreDriver(try address(url), limits: limits)
     }
 
     static func address(_ url: String) throws(StorageFailure) -> MySQLAddress {

@@ -1,3 +1,4 @@
+import ConnectionPooling
 package import MySQLDriver
 package import Storage
 package import StorageSQL
@@ -5,6 +6,19 @@ package import StorageSQL
 /// Reaches MariaDB or MySQL for the store.
 package struct MySQLStoreDriver: StoreDriver {
     let pool: MySQLPool
+    /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
+    let beats: MySQLPool
+
+    init(_ address: MySQLAddress, limits: PoolLimits) {
+        pool = MySQLPool(address, limits: limits)
+        var few = PoolLimits()
+        few.mostConnections = 1
+        few.wait = 1_000_000_000
+        few.statementMilliseconds = 1000
+        few.openSeconds = 2
+        beats = MySQLPool(address, limits: few)
+    }
+
     package var dialect: any Dialect { MySQLDialect() }
 
     package func run(
@@ -29,7 +43,14 @@ package struct MySQLStoreDriver: StoreDriver {
         )
     }
 
-    package func close() async { await pool.close() }
+    package func pulse(_ statements: [StoreStatement]) async throws(StorageFailure) -> [MySQLTable] {
+        try await beats.run(statements.map { MySQLStatement($0) }, canRepeat: true)
+    }
+
+    package func close() async {
+        await beats.close()
+        await pool.close()
+    }
 }
 
 extension MySQLTransaction: StoreTransaction {

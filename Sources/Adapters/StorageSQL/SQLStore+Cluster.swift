@@ -28,7 +28,7 @@ extension SQLStore {
     private func giving(_ owner: String, _ keeping: [Identifier]) -> StoreStatement {
         let given = dialect.among("id", .uuids(keeping), isNegated: true)
         return dialect.statement(
-            "UPDATE traces SET owner = '' WHERE status < 2 AND owner = ? AND \(given.text)",
+            "UPDATE traces SET owner = '' WHERE \(dialect.isOpen) AND owner = ? AND \(given.text)",
             [.text(owner)] + given.values)
     }
 

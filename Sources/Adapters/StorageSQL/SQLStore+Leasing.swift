@@ -32,8 +32,8 @@ extension SQLStore {
         let served = dialect.among("channel", .texts(unserved), isNegated: true)
         return dialect.statement(
             """
-            SELECT \(TraceTexts.list) FROM traces WHERE status < 2 AND due_at <= ? AND \(free.text) AND \(served.text)
-            ORDER BY due_at LIMIT ?\(dialect.lockingFreeRows)
+            SELECT \(TraceTexts.list) FROM traces
+            WHERE \(dialect.isOpen) AND due_at <= ? AND \(free.text) AND \(served.text) ORDER BY due_at LIMIT ?\(dialect.lockingFreeRows)
             """, [.time(now)] + free.values + served.values + [.integer(Int64(limit))])
     }
 

@@ -41,7 +41,7 @@ extension SQLStore {
             ("count the backlog", StoreStatement(traces.backlog)),
             ("list traces", listing(TraceFilter(), before: id, limit: 50, offset: 0, ascending: false)),
             ("list dead letters", listing(filter, before: nil, limit: 50, offset: 0, ascending: false)),
-            ("look at the epoch", StoreStatement(ClusterTexts.epoch + dialect.sharingRows)),
+            ("look at the epoch", StoreStatement(ClusterTexts.epoch + dialect.lockingRows)),
             ("is it pending", occurrences.isPending(occurrence)),
             ("claim an occurrence", occurrences.claim(occurrence)),
             ("add an occurrence", occurrences.insert(occurrence)),

@@ -148,7 +148,7 @@ import Testing
 
     @Test func `an instance whose clock is ten minutes off breaks nothing`() throws {
         let cluster = try RunningCluster(1, Self.loose)
-        let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
+        let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
         let found = [library, library.replacingOccurrences(of: "x86_64", with: "aarch64")].first {
             FileManager.default.fileExists(atPath: $0)
         }

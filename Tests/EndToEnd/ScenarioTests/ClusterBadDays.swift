@@ -148,15 +148,11 @@ import Testing
 
     @Test func `an instance whose clock is ten minutes off breaks nothing`() throws {
         let cluster = try RunningCluster(1, Self.loose)
-        let library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-        let found = [library, library.replacingOccurrences(of: "x86_64", with: "aarch64")].first {
-            FileManager.default.fileExists(atPath: $0)
-        }
-        let preload = try #require(found, "faketime is missing: run scripts/bootstrap --test")
+        let preload = try WrongClock.library()
         for sign in ["+", "-"] {
             try cluster.add(
                 Self.loose,
-                environment: ["LD_PRELOAD": preload, "FAKETIME": "\(sign)600", "FAKETIME_DONT_FAKE_MONOTONIC": "1"])
+                environment: ["LD_PRELOAD": preload, "WRONG_CLOCK_SECONDS": "\(sign)600"])
         }
         try cluster.settle()
         let tasks = Client.parse + "," + Client.map("m", "data.n", #"{"var":"data.in.n"}"#)

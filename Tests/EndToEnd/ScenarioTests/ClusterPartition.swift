@@ -20,8 +20,8 @@ import Testing
                 ["netns", "add", name],
                 ["link", "add", link, "type", "veth", "peer", "name", "up", "netns", name],
                 ["addr", "add", here + "/30", "dev", link], ["link", "set", link, "up"],
-                ["-n", name, "addr", "add", there + "/30", "dev", "up"], ["-n", name, "link", "set", "up", "up"],
-                ["-n", name, "link", "set", "lo", "up"],
+                ["-n", name, "addr", "add", there + "/30", "dev", "up"], ["-n", name, "link", "set", "dev", "up", "up"],
+                ["-n", name, "link", "set", "dev", "lo", "up"],
             ] { try Self.ip(command) }
         }
 
@@ -63,7 +63,7 @@ import Testing
             RunningCluster.settings + settings, storageURL: "postgres://postgres@\(network.here):5432/postgres",
             wrapper: ["ip", "netns", "exec", network.name])
         func leadsInside() throws -> Bool {
-            try network.call(inside.port, "GET", "/metrics").body.contains("\nweir_cluster_is_leader 1\n")
+            try network.call(inside.port, "GET", "/metrics").body.contains("\nweir_cluster_is_leader 1.0\n")
         }
         try RunningCluster.wait("the one inside leads") { try leadsInside() }
         let cluster = try RunningCluster(1, settings, storageURL: server.url())

@@ -29,8 +29,8 @@ import Testing
             shown.output.contains("leader") && live.allSatisfy { shown.output.contains($0["id"] as? String ?? "-") })
         let metrics = try (0..<3).map { try cluster.client($0).call("GET", "/metrics") }
         let texts = metrics.map { String(decoding: $0.body, as: UTF8.self) }
-        #expect(texts.allSatisfy { $0.contains("\nweir_cluster_instances 3\n") })
-        #expect(texts.count { $0.contains("\nweir_cluster_is_leader 1\n") } == 1)
+        #expect(texts.allSatisfy { $0.contains("\nweir_cluster_instances 3.0\n") })
+        #expect(texts.count { $0.contains("\nweir_cluster_is_leader 1.0\n") } == 1)
     }
 
     @Test func `a change is served everywhere soon, and at once for those who wait for all`() throws {
@@ -68,7 +68,7 @@ import Testing
         try cluster.settle()
         try cluster.client(0).deploy("w", tasks: Self.tasks)
         let body = #"{"channel_id":"v","name":"v","channel_type":"sync","protocol":"rest","workflow_id":"w"}"#
-        #expect(try cluster.client(0).call("POST", "\(Client.admin)/channels?wait=all", body).status == 201)
+        #expect(try cluster.client(0).call("POST", "\(Client.admin)/channels", body).status == 201)
         let deferred = try cluster.client(0).call(
             "PATCH", "\(Client.admin)/channels/v/status?reload=defer&wait=all", #"{"status":"active"}"#)
         #expect(deferred.status == 200)

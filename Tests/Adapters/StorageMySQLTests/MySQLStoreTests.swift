@@ -71,7 +71,7 @@ import Vocabulary
             for (store, name) in [(first, "a"), (second, "b")] {
                 for _ in 0..<10 {
                     group.addTask {
-                        try await store.lease(limit: 20, owner: name, alive: ["a", "b"], now: now).map(\.id)
+                        try await store.lease(limit: 20, owner: name, patience: nil, now: now, unserved: []).map(\.id)
                     }
                 }
             }

@@ -21,11 +21,14 @@ cluster: build ## Start three instances on PostgreSQL and Redis, behind HAProxy,
 	@scripts/bootstrap --cluster
 	@scripts/cluster --apply Examples/orders
 
-# The scenarios come by themselves: they wait for real programs, and would keep the others from their threads.
+# Suites that wait for real servers come one after the other, and the scenarios by themselves: they would keep the others
+# from their threads.
+SERVERS := '^[A-Za-z]*(Postgres|MySQL|Redis)[A-Za-z]*Tests\.'
 test: ## Run all tests
 	@scripts/bootstrap --test
 	@$(SWIFT) build --product weir
-	@$(SWIFT) test --skip '^ScenarioTests\.'
+	@$(SWIFT) test --skip '^ScenarioTests\.' --skip $(SERVERS)
+	@$(SWIFT) test --skip-build --no-parallel --filter $(SERVERS)
 	@$(SWIFT) test --skip-build --filter '^ScenarioTests\.'
 
 check: ## What CI checks: format, floors, sizes, warnings

@@ -41,8 +41,10 @@ package struct StoreCopy<Source: StoreDriver, Target: StoreDriver>: Sendable {
             try await copy(shape) { progress(.copying(table: shape.name, rows: $0)) }
         }
         // Who leads next must do it under a later epoch than anybody before.
-        let epoch = "UPDATE leadership SET epoch = (SELECT value FROM numbers WHERE name = 'schedule_epoch')"
-        try await target.run([StoreStatement(epoch)], canRepeat: true)
+        if target.dialect.isShared {
+            let epoch = "UPDATE leadership SET epoch = (SELECT value FROM numbers WHERE name = 'schedule_epoch')"
+            try await target.run([StoreStatement(epoch)], canRepeat: true)
+        }
         var tables: [CopiedTable] = []
         for shape in TableShape.all {
             progress(.verifying(table: shape.name))
@@ -105,7 +107,8 @@ package struct StoreCopy<Source: StoreDriver, Target: StoreDriver>: Sendable {
         let places = shape.key.compactMap { key in shape.columns.firstIndex { $0.name == key } }
         let (list, key) = (shape.columns.map(\.name).joined(separator: ", "), shape.key.joined(separator: ", "))
         let marks = shape.key.map { _ in "?" }.joined(separator: ", ")
-        let mine = shape.name == "numbers" ? "name <> '\(CopyMark.name)'" : "1 = 1"
+        // The other numbers are of the moment: what the instances of a cluster tell each other, and the mark.
+        let mine = shape.name == "numbers" ? "name IN ('generation', 'schedule_epoch', 'admin_keys')" : "1 = 1"
         var last: [StoreValue] = []
         while true {
             let after = last.isEmpty ? "" : " AND (\(key)) > (\(marks))"

@@ -166,7 +166,6 @@ package enum Catalogue {
         errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile, storageConnections,
         storageWaiting,
         storageConnectionEvents, storageAcquisitions, storageWaitedMicroseconds, storageRetries,
-        errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile, sharedStateUp,
-        sharedStateDuration, sharedStateFailures, sharedStateFallbacks, sharedStateGivenUp,
+        sharedStateUp, sharedStateDuration, sharedStateFailures, sharedStateFallbacks, sharedStateGivenUp,
     ]
 }

@@ -62,7 +62,7 @@ import Vocabulary
                 try await fill(store, traces: 1203)
                 // As if six had led one after the other.
                 try await store.driver.writer.execute(
-                    "UPDATE numbers SET value = 6 WHERE name = 'schedule_epoch'; UPDATE leadership SET epoch = 6")
+                    "UPDATE numbers SET value = 6 WHERE name = 'schedule_epoch'")
                 await store.close()
                 let (left, middle) = (
                     try await SQLiteStoreDriver.forWriting(url: from), PostgresStoreDriver.patient(url: url)

@@ -77,7 +77,10 @@ extension StorageConformance {
             try await eventually("a dies") {
                 let view = try await store.beat(instance("b"), ttl: short, candidacy: .none)
                 guard view.members.count == 2, let a = view.members.first else { throw Broken(description: "\(view)") }
-                try expect(a.isAlive == (view.now - a.lastBeat < short), "judged by its age: \(view)")
+                // Each statement of the view may have a time of its own.
+                let age = view.now - a.lastBeat
+                let isClose = age > short - .milliseconds(50) && age < short + .milliseconds(50)
+                try expect(isClose || a.isAlive == (age < short), "judged by its age: \(view)")
                 return !a.isAlive && view.alive.map(\.record.id) == ["b"]
             }
             let view = try await store.beat(instance("a"), ttl: long, candidacy: .none)
@@ -137,7 +140,8 @@ extension StorageConformance {
             try await refuses { try await store.deleteOccurrences(before: end, limit: 9, epoch: old) }
             let there = try await store.trace(done.id)
             try expect(there != nil, "nothing went")
-            let gone = try await store.deleteTraces(before: end, limit: 9, epoch: now)
+            // By number: of age a store with partitions drops whole ones only.
+            let gone = try await store.deleteTraces(keeping: 0, limit: 9, epoch: now)
             try expect(gone == 1, "the leader's is taken")
         },
         "traces of the dead are leased, those of the living are not, nor those of channels served elsewhere": { store in

@@ -41,7 +41,8 @@ import Testing
         try wait("the rest of the queue", seconds: 60) {
             try cluster.sql("SELECT count(*) FROM traces WHERE status < 2") == ["0"]
         }
-        let rows = try cluster.sql("SELECT id || ' ' || convert_from(result, 'UTF8') FROM traces WHERE status = 2 AND mode = 1")
+        let rows = try cluster.sql(
+            "SELECT id || ' ' || convert_from(result, 'UTF8') FROM traces WHERE status = 2 AND mode = 1")
         var done: [String: Int] = [:]
         for row in rows {
             let parts = row.split(separator: " ", maxSplits: 1)
@@ -50,7 +51,9 @@ import Testing
             done[String(parts[0])] = ((context?["data"] as? [String: Any])?["n"] as? Int) ?? -1
         }
         let lost = accepted.filter { done[$0.key] != $0.value }
-        #expect(lost.isEmpty, "\(lost.count) of \(accepted.count) accepted runs have no result of theirs: \(lost.prefix(3))")
+        #expect(
+            lost.isEmpty, "\(lost.count) of \(accepted.count) accepted runs have no result of theirs: \(lost.prefix(3))"
+        )
         let twice = try cluster.sql("SELECT id FROM commits GROUP BY id HAVING count(*) > 1")
         #expect(twice.isEmpty, "committed twice: \(twice.prefix(3))")
     }
@@ -98,7 +101,8 @@ import Testing
                 // HAProxy has seen it before the next one goes.
                 try wait("instance \(number) behind HAProxy") {
                     let run = try Tool.run([
-                        "sh", "-c", "echo 'show servers state' | socat - unix-connect:'\(cluster.folder.path)/haproxy.sock'",
+                        "sh", "-c",
+                        "echo 'show servers state' | socat - unix-connect:'\(cluster.folder.path)/haproxy.sock'",
                     ])
                     return run.output.split(separator: "\n").contains {
                         $0.contains(" weir\(number) ") && $0.split(separator: " ").dropFirst(5).first == "2"
@@ -113,7 +117,9 @@ import Testing
         try checkAccepted(outcome.accepted, cluster)
     }
 
-    @Test func `PostgreSQL gone and back brings declared refusals only, and all instances recover by themselves`() throws {
+    @Test func `PostgreSQL gone and back brings declared refusals only, and all instances recover by themselves`()
+        throws
+    {
         let cluster = try LocalCluster(settings: Self.settings)
         try deploy(cluster)
         try watchCommits(cluster)

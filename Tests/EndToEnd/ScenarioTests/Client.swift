@@ -32,6 +32,8 @@ final class Client {
         socket = -1
     }
 
+    var isConnected: Bool { socket >= 0 }
+
     private func connect() -> Bool {
         guard socket < 0 else { return true }
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)

@@ -20,7 +20,8 @@ import Testing
                 ["netns", "add", name],
                 ["link", "add", link, "type", "veth", "peer", "name", "up", "netns", name],
                 ["addr", "add", here + "/30", "dev", link], ["link", "set", link, "up"],
-                ["-n", name, "addr", "add", there + "/30", "dev", "up"], ["-n", name, "link", "set", "dev", "up", "up"],
+                ["-n", name, "addr", "add", there + "/30", "dev", "up"],
+                ["-n", name, "link", "set", "dev", "up", "up"],
                 ["-n", name, "link", "set", "dev", "lo", "up"],
             ] { try Self.ip(command) }
         }
@@ -80,7 +81,9 @@ import Testing
         let body = #"{"workflow_id":"v","name":"v","tasks":[\#(Client.parse)]}"#
         let refused = try network.call(inside.port, "POST", "\(Client.admin)/workflows", body)
         #expect(refused.status == 503, "\(refused)")
-        #expect(try network.call(inside.port, "GET", "/readyz").status == 503)
+        try RunningCluster.wait("it says that it is not ready", seconds: 40) {
+            try network.call(inside.port, "GET", "/readyz").status == 503
+        }
         try cluster.client(0).deploy("w", tasks: Client.parse)
         #expect(RunningCluster.live(try cluster.view(0)).count == 1)
 

@@ -27,10 +27,13 @@ import Testing
         #expect(shown.code == 0 && shown.output.split(separator: "\n").count == 4, "\(shown.output)")
         #expect(
             shown.output.contains("leader") && live.allSatisfy { shown.output.contains($0["id"] as? String ?? "-") })
-        let metrics = try (0..<3).map { try cluster.client($0).call("GET", "/metrics") }
-        let texts = metrics.map { String(decoding: $0.body, as: UTF8.self) }
-        #expect(texts.allSatisfy { $0.contains("\nweir_cluster_instances 3.0\n") })
-        #expect(texts.count { $0.contains("\nweir_cluster_is_leader 1.0\n") } == 1)
+        // Each tells what it saw with its own last heartbeat.
+        try RunningCluster.wait("all count three, and one leads") {
+            let metrics = try (0..<3).map { try cluster.client($0).call("GET", "/metrics") }
+            let texts = metrics.map { String(decoding: $0.body, as: UTF8.self) }
+            return texts.allSatisfy { $0.contains("\nweir_cluster_instances 3.0\n") }
+                && texts.count { $0.contains("\nweir_cluster_is_leader 1.0\n") } == 1
+        }
     }
 
     @Test func `a change is served everywhere soon, and at once for those who wait for all`() throws {

@@ -117,6 +117,8 @@ import Testing
         let first = try run(clients[0])
         try redis.start()
         try SharingInstances.eventually("both are back") { try up(instances) == 2 }
+        // Whoever asks before it is told runs it: Redis was away, and the channel is open then.
+        try SharingInstances.eventually("the first has told what it came to") { try redis.cli("DBSIZE") != "0" }
         try SharingInstances.eventually("the other replays it") {
             let reply = try run(Client(instances[1].port))
             return reply.status == 200 && reply.body == first.body

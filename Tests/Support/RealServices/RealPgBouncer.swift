@@ -54,7 +54,7 @@ package final class RealPgBouncer: Sendable {
             read word; kill -INT $server; sleep 0.1; kill -KILL $server 2>/dev/null; wait $server; rm -rf "$folder"
             """
         let command = RealPostgres.asPostgres([program, file.path])
-        let started = try RealPostgres.spawn(["/bin/sh", "-c", script, "sh", folder.path] + command)
+        let started = try ShellSpawning.spawn(["/bin/sh", "-c", script, "sh", folder.path] + command)
         running.withLock { $0 = started }
         let socket = folder.appendingPathComponent(".s.PGSQL.6432").path
         let deadline = Date.now.addingTimeInterval(20)

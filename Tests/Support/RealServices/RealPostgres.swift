@@ -24,7 +24,7 @@ package final class RealPostgres: Sendable {
     package init(
         _ settings: [String] = [], standbyOf primary: RealPostgres? = nil, isSecured: Bool = false
     ) throws {
-        port = isSecured ? try Self.freePort() : 5432
+        port = isSecured ? try FreePorts.take() : 5432
         // A socket's path has at most 107 bytes: not under a long temporary folder.
         folder = URL(fileURLWithPath: "/tmp/weir-pg-\(UUID().uuidString.prefix(8).lowercased())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
@@ -115,22 +115,6 @@ package final class RealPostgres: Sendable {
         ]
     }
 
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let code = withUnsafeMutablePointer(to: &address) { place in
-            place.withMemoryRebound(to: sockaddr.self, capacity: 1) { place in
-                bind(descriptor, place, size) == 0 ? getsockname(descriptor, place, &size) : -1
-            }
-        }
-        guard code == 0 else { throw Failure(description: "no free port: \(errno)") }
-        return Int(UInt16(bigEndian: address.sin_port))
-    }
-
     /// Runs one of PostgreSQL's programs to its end, and gives its output.
     @discardableResult
     package static func program(_ name: String, _ arguments: [String]) throws -> String {
@@ -151,7 +135,7 @@ package final class RealPostgres: Sendable {
             esac
             """
         let server = Self.asPostgres([try Self.program("postgres"), "-D", data.path])
-        let started = try Self.spawn(["/bin/sh", "-c", script, "sh", folder.path] + server)
+        let started = try ShellSpawning.spawn(["/bin/sh", "-c", script, "sh", folder.path] + server)
         running.withLock { $0 = started }
         let deadline = Date.now.addingTimeInterval(20)
         // The postmaster writes its state on the eighth line of its file; pg_ctl looks there too.
@@ -193,36 +177,6 @@ package final class RealPostgres: Sendable {
     }
 
     // MARK: Programs
-
-    /// Starts a program with no signal blocked: threads of a dispatch queue block them all, and `Process` hands that on.
-    static func spawn(_ command: [String]) throws -> (shell: pid_t, input: Int32) {
-        var ends: [Int32] = [0, 0]
-        guard pipe(&ends) == 0 else { throw Failure(description: "no pipe: \(errno)") }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
-        defer { close(ends[0]) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, ends[0], 0)
-        posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        let arguments = command.map { strdup($0) }
-        defer { for argument in arguments { free(argument) } }
-        var shell: pid_t = 0
-        let code = posix_spawn(&shell, command[0], &actions, &attributes, arguments + [nil], environ)
-        guard code == 0 else {
-            close(ends[1])
-            throw Failure(description: "`\(command[0])` did not start: \(code)")
-        }
-        return (shell, ends[1])
-    }
 
     /// PostgreSQL does not run as root.
     static func asPostgres(_ command: [String]) -> [String] {

@@ -49,6 +49,7 @@ package enum WeirServer {
         }
         _ = try await parts.engine.reload()
         await parts.queue.countBacklogOnce()
+        let stop = await StopSignals()
         let port = try await listen(parts, settings)
         let host = settings.serverHost.contains(":") ? "[\(settings.serverHost)]" : settings.serverHost
         let url = "\(settings.tlsEnabled ? "https" : "http")://\(host):\(port)"
@@ -57,7 +58,7 @@ package enum WeirServer {
         logger.notice(
             "ready", metadata: ["host": "\(settings.serverHost)", "port": "\(port)", "version": "\(version)"])
         started(url)
-        await parts.run(until: StopSignals.wait)
+        await parts.run(until: stop.wait)
         await store.close()
         logger.notice("stopped")
     }

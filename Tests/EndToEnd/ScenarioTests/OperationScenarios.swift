@@ -6,6 +6,19 @@ import Testing
         "x-content-type-options", "x-frame-options", "content-security-policy", "referrer-policy", "permissions-policy",
     ]
 
+    /// Both are asked for in the moment of the first line on standard output.
+    @Test(arguments: [SIGTERM, SIGINT]) func `a stop in the moment of readiness is heeded, and clean`(signal: Int32)
+        throws
+    {
+        let weir = try RunningWeir()
+        for _ in 0..<5 {
+            weir.send(signal: signal)
+            #expect(weir.waitForExit() == 0)
+            #expect(weir.logLines.last?["message"] as? String == "stopped")
+            try weir.start()
+        }
+    }
+
     @Test func `every reply carries a request id and the security headers, refusals included`() throws {
         let weir = try RunningWeir(["admin_auth.api_keys=k"])
         let client = Client(weir.port)

@@ -4,12 +4,7 @@ import Vocabulary
 
 /// What instances share to guard their channels, and what has to be done for it now and then.
 package final class SharedGuards: Sendable {
-    private final class WeakPermits: Sendable {
-        // Set once; reading a weak reference is safe on any thread.
-        private nonisolated(unsafe) weak var value: SharedPermits?
-        init(_ value: SharedPermits) { self.value = value }
-        var permits: SharedPermits? { value }
-    }
+    private struct WeakPermits: Sendable { weak var permits: SharedPermits? }
 
     private struct State {
         var permits: [WeakPermits] = []
@@ -63,7 +58,7 @@ package final class SharedGuards: Sendable {
             liveInstances: liveInstances)
         state.withLock { state in
             state.permits.removeAll { $0.permits == nil }
-            state.permits.append(WeakPermits(permits))
+            state.permits.append(WeakPermits(permits: permits))
         }
         return permits
     }

@@ -50,12 +50,18 @@ def ask(facts, sql):
                           ).stdout.strip()
 
 
-def benchmark(name):
+def drivers(name, command):
     """One of our own programs, which measures itself and its rival in turn and prints one JSON value."""
     say(name)
-    out = subprocess.run([BUILD / name, "--rounds", str(ROUNDS), "--seconds", str(SECONDS)], stdout=subprocess.PIPE, text=True,
-                         check=True).stdout
-    return json.loads(out.strip().splitlines()[-1])
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def postgres():
+    return drivers("PostgreSQL", [BUILD / "PostgresBenchmark", "--rounds", str(ROUNDS), "--seconds", str(SECONDS)])
+
+
+def redis():
+    return drivers("Redis", [sys.executable, ROOT / "Benchmarks" / "redis.py", str(ROUNDS)])["redis"]
 
 
 def queue():
@@ -141,7 +147,7 @@ def instances():
 
 
 def main():
-    results = {"rounds": ROUNDS, "seconds": SECONDS, "postgres": benchmark("PostgresBenchmark"), "redis": benchmark("RedisBenchmark"),
+    results = {"rounds": ROUNDS, "seconds": SECONDS, "postgres": postgres(), "redis": redis(),
                "queue": queue(), "two_instances": instances()}
     (ROOT / "Benchmarks" / "cluster-results.json").write_text(json.dumps(results, indent=2) + "\n")
     print(json.dumps(results, indent=2))

@@ -5,6 +5,18 @@ let swift: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"), .enableUpcomingFeature("ExistentialAny"),
 ]
 
+// Products that several rooms use.
+extension Target.Dependency {
+    static var logging: Self { .product(name: "Logging", package: "swift-log") }
+    static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
+    static var asyncHTTPClient: Self { .product(name: "AsyncHTTPClient", package: "async-http-client") }
+    static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
+    static var nioHPACK: Self { .product(name: "NIOHPACK", package: "swift-nio-http2") }
+}
+
 let package = Package(
     name: "weir",
     dependencies: [
@@ -37,9 +49,8 @@ let package = Package(
             linkerSettings: [.linkedLibrary(":libre2.a"), .linkedLibrary("stdc++")]),
         .target(name: "Patterns", dependencies: ["CRegex"], path: "Sources/Core/Patterns", swiftSettings: swift),
         .target(
-            name: "Telemetry",
-            dependencies: ["JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
-            path: "Sources/Core/Telemetry", swiftSettings: swift),
+            name: "Telemetry", dependencies: ["JSONTree", "Vocabulary", .logging], path: "Sources/Core/Telemetry",
+            swiftSettings: swift),
         .target(
             name: "Timetables", dependencies: ["Vocabulary"], path: "Sources/Core/Timetables", swiftSettings: swift),
         .target(name: "Storage", dependencies: ["Vocabulary"], path: "Sources/Ports/Storage", swiftSettings: swift),
@@ -48,22 +59,17 @@ let package = Package(
             name: "SharedState", dependencies: ["Vocabulary"], path: "Sources/Ports/SharedState", swiftSettings: swift),
         .target(
             name: "Connectors",
-            dependencies: [
-                "Vocabulary", "JSONTree", "Outbound", "Storage", "Telemetry", "Workflows",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ], path: "Sources/Services/Connectors", swiftSettings: swift),
+            dependencies: ["Vocabulary", "JSONTree", "Outbound", "Storage", "Telemetry", "Workflows", .crypto],
+            path: "Sources/Services/Connectors", swiftSettings: swift),
         .target(
             name: "OutboundHTTPClient",
             dependencies: [
-                "Outbound", "Vocabulary", .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "HostLookup", "Outbound", "Vocabulary", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix, .nioSSL,
             ], path: "Sources/Adapters/OutboundHTTPClient", swiftSettings: swift),
         .target(
             name: "Authentication",
             dependencies: [
-                "Vocabulary", "JSONTree", "Outbound", .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "JWTKit", package: "jwt-kit"),
+                "Vocabulary", "JSONTree", "Outbound", .crypto, .product(name: "JWTKit", package: "jwt-kit"),
             ], path: "Sources/Services/Authentication", swiftSettings: swift),
         .target(
             name: "Admission", dependencies: ["SharedState", "Vocabulary"], path: "Sources/Services/Admission",
@@ -72,19 +78,15 @@ let package = Package(
             name: "Workflows",
             dependencies: [
                 "Vocabulary", "JSONTree", "JSONLogic", "Patterns", "XMLCoding", "Outbound", "Telemetry",
-                "Authentication", .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "Mustache", package: "swift-mustache"),
-            ],
-            path: "Sources/Services/Workflows",
-            swiftSettings: swift),
+                "Authentication", .crypto, .product(name: "Mustache", package: "swift-mustache"),
+            ], path: "Sources/Services/Workflows", swiftSettings: swift),
         .target(
             name: "Traces", dependencies: ["Vocabulary", "Storage"], path: "Sources/Services/Traces",
             swiftSettings: swift),
         .target(
             name: "Definitions",
             dependencies: [
-                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Authentication", "Timetables", "Workflows",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Vocabulary", "JSONTree", "JSONLogic", "Storage", "Authentication", "Timetables", "Workflows", .crypto,
             ], path: "Sources/Services/Definitions", swiftSettings: swift),
         .target(
             name: "SpanExport", dependencies: ["JSONTree", "Outbound", "Telemetry", "Vocabulary"],
@@ -93,8 +95,7 @@ let package = Package(
             name: "Channels",
             dependencies: [
                 "Vocabulary", "JSONTree", "JSONLogic", "Telemetry", "Storage", "Admission", "Authentication",
-                "Connectors",
-                "Workflows", "Traces", "Definitions",
+                "Connectors", "Workflows", "Traces", "Definitions",
             ], path: "Sources/Services/Channels", swiftSettings: swift),
         .target(
             name: "Cluster", dependencies: ["Storage", "Vocabulary"], path: "Sources/Services/Cluster",
@@ -103,14 +104,12 @@ let package = Package(
             name: "Schedules",
             dependencies: [
                 "Vocabulary", "JSONTree", "Storage", "Timetables", "Traces", "Definitions", "Channels", "Cluster",
-            ],
-            path: "Sources/Services/Schedules", swiftSettings: swift),
+            ], path: "Sources/Services/Schedules", swiftSettings: swift),
         .target(
             name: "AdminAPI",
             dependencies: [
                 "Vocabulary", "JSONTree", "Cluster", "Connectors", "Storage", "Telemetry", "Traces", "Workflows",
-                "Definitions", "Schedules", "Timetables",
-                .product(name: "Crypto", package: "swift-crypto"),
+                "Definitions", "Schedules", "Timetables", .crypto,
             ], path: "Sources/Server/AdminAPI", swiftSettings: swift),
         .target(
             name: "MCP", dependencies: ["AdminAPI", "JSONTree", "Storage", "Vocabulary", "Workflows"],
@@ -120,10 +119,7 @@ let package = Package(
             name: "StorageSQLite", dependencies: ["SQLiteDriver", "Storage", "StorageSQL", "Vocabulary"],
             path: "Sources/Adapters/StorageSQLite", swiftSettings: swift),
         .target(
-            name: "StorageSQL",
-            dependencies: [
-                "ConnectionPooling", "Storage", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
-            ],
+            name: "StorageSQL", dependencies: ["ConnectionPooling", "Storage", "Vocabulary", .crypto],
             path: "Sources/Adapters/StorageSQL", swiftSettings: swift),
         .target(
             name: "StoragePostgres",
@@ -149,28 +145,22 @@ let package = Package(
             swiftSettings: swift),
         .target(name: "CPostgres", path: "Sources/Adapters/CPostgres"),
         .target(
-            name: "PostgresDriver", dependencies: ["ConnectionPooling", "CPostgres", "Storage", "Vocabulary"],
+            name: "PostgresDriver",
+            dependencies: ["ConnectionPooling", "CPostgres", "HostLookup", "Storage", "Vocabulary"],
             path: "Sources/Adapters/PostgresDriver", swiftSettings: swift),
         .target(
-            name: "RedisDriver",
-            dependencies: [
-                "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-            ], path: "Sources/Adapters/RedisDriver", swiftSettings: swift),
+            name: "RedisDriver", dependencies: ["HostLookup", "Vocabulary", .crypto, .nioCore, .nioPosix, .nioSSL],
+            path: "Sources/Adapters/RedisDriver", swiftSettings: swift),
         .target(
-            name: "OutboundRedis",
-            dependencies: ["Outbound", "RedisDriver", .product(name: "NIOCore", package: "swift-nio")],
+            name: "OutboundRedis", dependencies: ["Outbound", "RedisDriver", .nioCore],
             path: "Sources/Adapters/OutboundRedis", swiftSettings: swift),
         .target(
-            name: "SharedStateRedis",
-            dependencies: [
-                "RedisDriver", "SharedState", "Vocabulary", .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "NIOCore", package: "swift-nio"),
-            ], path: "Sources/Adapters/SharedStateRedis", swiftSettings: swift),
+            name: "SharedStateRedis", dependencies: ["RedisDriver", "SharedState", "Vocabulary", .crypto, .nioCore],
+            path: "Sources/Adapters/SharedStateRedis", swiftSettings: swift),
         .target(name: "CMySQL", path: "Sources/Adapters/CMySQL"),
+        .target(name: "HostLookup", path: "Sources/Adapters/HostLookup", swiftSettings: swift),
         .target(
-            name: "MySQLDriver", dependencies: ["ConnectionPooling", "CMySQL", "Storage", "Vocabulary"],
+            name: "MySQLDriver", dependencies: ["ConnectionPooling", "CMySQL", "HostLookup", "Storage", "Vocabulary"],
             path: "Sources/Adapters/MySQLDriver", swiftSettings: swift),
         .target(
             name: "StorageMySQL",
@@ -184,11 +174,8 @@ let package = Package(
         .target(
             name: "HTTPServing",
             dependencies: [
-                "Vocabulary", "CZlib", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOTLS", package: "swift-nio"),
-                .product(name: "NIOSSL", package: "swift-nio-ssl"),
-                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
-                .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                "Vocabulary", "CZlib", .nioCore, .nioPosix, .product(name: "NIOTLS", package: "swift-nio"), .nioSSL,
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"), .nioHPACK,
             ], path: "Sources/Server/HTTPServing", swiftSettings: swift, linkerSettings: [.linkedLibrary(":libz.a")]),
         .target(
             name: "Configuring", dependencies: ["Vocabulary", .product(name: "TOMLKit", package: "TOMLKit")],
@@ -197,46 +184,36 @@ let package = Package(
             name: "HTTPAPI",
             dependencies: [
                 "Vocabulary", "JSONTree", "Telemetry", "Storage", "SharedState", "Admission", "Authentication",
-                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP",
-                .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Crypto", package: "swift-crypto"),
+                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "AdminAPI", "MCP", .nioCore, .nioPosix,
+                .crypto,
             ], path: "Sources/Server/HTTPAPI", swiftSettings: swift),
         .target(
             name: "Assembly",
             dependencies: [
                 "ConnectionPooling", "Vocabulary", "JSONTree", "Telemetry", "Storage", "StorageMySQL",
-                "StoragePostgres",
-                "StorageSQL", "StorageSQLite", "SharedState", "SharedStateRedis", "Admission", "Outbound",
-                "OutboundHTTPClient", "OutboundMySQL", "OutboundPostgres", "OutboundRedis", "OutboundSQLite",
-                "Authentication", "Cluster", "Connectors", "Schedules", "SpanExport",
-                "Workflows", "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP",
-                "Remote",
-                "Configuring",
-                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                "StoragePostgres", "StorageSQL", "StorageSQLite", "SharedState", "SharedStateRedis", "Admission",
+                "Outbound", "OutboundHTTPClient", "OutboundMySQL", "OutboundPostgres", "OutboundRedis",
+                "OutboundSQLite", "Authentication", "Cluster", "Connectors", "Schedules", "SpanExport", "Workflows",
+                "Traces", "Definitions", "Channels", "HTTPServing", "HTTPAPI", "AdminAPI", "MCP", "Remote",
+                "Configuring", .logging, .nioCore, .nioPosix,
             ], path: "Sources/Server/Assembly", swiftSettings: swift),
         .target(
             name: "Remote",
             dependencies: [
-                "JSONTree", "Storage", "Connectors", "Definitions", "Vocabulary",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                "JSONTree", "Storage", "Connectors", "Definitions", "Vocabulary", .asyncHTTPClient, .nioCore, .nioHTTP1,
+                .nioPosix, .nioSSL,
             ], path: "Sources/Server/Remote", swiftSettings: swift),
         .target(
             name: "Cases",
             dependencies: [
                 "Authentication", "Channels", "Connectors", "Definitions", "HTTPAPI", "JSONTree", "Outbound",
-                "OutboundReplay", "Remote",
-                "Storage", "Telemetry", "Vocabulary", "Workflows",
+                "OutboundReplay", "Remote", "Storage", "Telemetry", "Vocabulary", "Workflows",
             ], path: "Sources/Server/Cases", swiftSettings: swift),
         .executableTarget(
             name: "weir",
             dependencies: [
                 "Assembly", "Cases", "Configuring", "JSONLogic", "JSONTree", "Remote", "Storage", "Telemetry",
-                "Vocabulary",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Logging", package: "swift-log"),
+                "Vocabulary", .product(name: "ArgumentParser", package: "swift-argument-parser"), .logging,
             ], path: "Sources/Server/weir", swiftSettings: swift),
         .executableTarget(
             name: "LogicBenchmark", dependencies: ["JSONLogic", "JSONTree", "Vocabulary"],
@@ -248,17 +225,11 @@ let package = Package(
         .executableTarget(
             name: "JSONBenchmark", dependencies: ["JSONTree", "Vocabulary"], path: "Benchmarks/JSONBenchmark"),
         .executableTarget(
-            name: "RedisBenchmark",
-            dependencies: [
-                "RedisDriver", "Vocabulary", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ], path: "Benchmarks/RedisBenchmark"),
+            name: "RedisBenchmark", dependencies: ["RedisDriver", "Vocabulary", .nioCore, .nioPosix],
+            path: "Benchmarks/RedisBenchmark"),
         .target(
-            name: "TokenForging",
-            dependencies: [
-                .product(name: "Crypto", package: "swift-crypto"),
-                .product(name: "CryptoExtras", package: "swift-crypto"),
-            ], path: "Tests/Support/TokenForging"),
+            name: "TokenForging", dependencies: [.crypto, .product(name: "CryptoExtras", package: "swift-crypto")],
+            path: "Tests/Support/TokenForging"),
         .target(name: "RealServices", path: "Tests/Support/RealServices", swiftSettings: swift),
         .target(name: "Seeds", path: "Tests/Support/Seeds", swiftSettings: swift),
         .testTarget(
@@ -266,13 +237,10 @@ let package = Package(
         .testTarget(
             name: "JSONTreeTests", dependencies: ["JSONTree", "Seeds", "Vocabulary"], path: "Tests/Core/JSONTreeTests"),
         .testTarget(
-            name: "XMLCodingTests", dependencies: ["JSONTree", "Seeds", "XMLCoding"],
-            path: "Tests/Core/XMLCodingTests"),
+            name: "XMLCodingTests", dependencies: ["JSONTree", "Seeds", "XMLCoding"], path: "Tests/Core/XMLCodingTests"),
+        .testTarget(name: "PatternsTests", dependencies: ["Patterns", "Seeds"], path: "Tests/Core/PatternsTests"),
         .testTarget(
-            name: "PatternsTests", dependencies: ["Patterns", "Seeds"], path: "Tests/Core/PatternsTests"),
-        .testTarget(
-            name: "TelemetryTests",
-            dependencies: ["Telemetry", "JSONTree", "Vocabulary", .product(name: "Logging", package: "swift-log")],
+            name: "TelemetryTests", dependencies: ["Telemetry", "JSONTree", "Vocabulary", .logging],
             path: "Tests/Core/TelemetryTests"),
         .testTarget(
             name: "AdmissionTests", dependencies: ["Admission", "Seeds", "SharedState", "Vocabulary"],
@@ -285,10 +253,7 @@ let package = Package(
             path: "Tests/Services/WorkflowsTests", exclude: ["Fixtures"]),
         .testTarget(
             name: "AuthenticationTests",
-            dependencies: [
-                "Authentication", "JSONTree", "Outbound", "Seeds", "TokenForging", "Vocabulary",
-                .product(name: "Crypto", package: "swift-crypto"),
-            ],
+            dependencies: ["Authentication", "JSONTree", "Outbound", "Seeds", "TokenForging", "Vocabulary", .crypto],
             path: "Tests/Services/AuthenticationTests"),
         .testTarget(
             name: "ConnectorsTests", dependencies: ["Connectors", "JSONTree", "Outbound", "Seeds", "Vocabulary"],
@@ -314,11 +279,8 @@ let package = Package(
             name: "DefinitionsTests", dependencies: ["Definitions", "JSONTree", "Seeds", "Storage", "Vocabulary"],
             path: "Tests/Services/DefinitionsTests"),
         .testTarget(
-            name: "HTTPServingTests",
-            dependencies: [
-                "HTTPServing", "Seeds", "Vocabulary", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHPACK", package: "swift-nio-http2"),
-            ], path: "Tests/Server/HTTPServingTests"),
+            name: "HTTPServingTests", dependencies: ["HTTPServing", "Seeds", "Vocabulary", .nioCore, .nioHPACK],
+            path: "Tests/Server/HTTPServingTests"),
         .testTarget(
             name: "HTTPAPITests", dependencies: ["HTTPAPI", "Seeds", "Telemetry"], path: "Tests/Server/HTTPAPITests"),
         .testTarget(
@@ -327,8 +289,7 @@ let package = Package(
         .testTarget(
             name: "AssemblyTests", dependencies: ["Assembly", "Vocabulary"], path: "Tests/Server/AssemblyTests"),
         .testTarget(name: "ConfiguringTests", dependencies: ["Configuring"], path: "Tests/Server/ConfiguringTests"),
-        .testTarget(
-            name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),
+        .testTarget(name: "CasesTests", dependencies: ["Cases", "JSONTree", "Seeds"], path: "Tests/Server/CasesTests"),
         .testTarget(
             name: "SpanExportTests",
             dependencies: ["JSONTree", "Outbound", "Seeds", "SpanExport", "Telemetry", "Vocabulary"],
@@ -349,10 +310,7 @@ let package = Package(
             name: "SharedStateTests", dependencies: ["SharedState", "SharedStateConformance", "Vocabulary"],
             path: "Tests/Ports/SharedStateTests"),
         .testTarget(
-            name: "OutboundHTTPClientTests",
-            dependencies: [
-                "Outbound", "OutboundHTTPClient", "Seeds", .product(name: "NIOCore", package: "swift-nio"),
-            ],
+            name: "OutboundHTTPClientTests", dependencies: ["Outbound", "OutboundHTTPClient", "Seeds", .nioCore],
             path: "Tests/Adapters/OutboundHTTPClientTests"),
         .testTarget(
             name: "StorageTests", dependencies: ["Storage", "StorageConformance"], path: "Tests/Ports/StorageTests"),
@@ -360,8 +318,7 @@ let package = Package(
             name: "StorageSQLiteTests",
             dependencies: [
                 "SQLiteDriver", "Storage", "StorageConformance", "StorageSQL", "StorageSQLite", "Vocabulary",
-            ],
-            path: "Tests/Adapters/StorageSQLiteTests"),
+            ], path: "Tests/Adapters/StorageSQLiteTests"),
         .testTarget(
             name: "ConnectionPoolingTests", dependencies: ["ConnectionPooling", "Seeds"],
             path: "Tests/Adapters/ConnectionPoolingTests"),
@@ -379,27 +336,20 @@ let package = Package(
             name: "PostgresDriverTests",
             dependencies: [
                 "ConnectionPooling", "CPostgres", "PostgresDriver", "RealServices", "Storage", "Vocabulary",
-            ],
-            path: "Tests/Adapters/PostgresDriverTests"),
+            ], path: "Tests/Adapters/PostgresDriverTests"),
         .testTarget(
             name: "StoragePostgresTests",
             dependencies: [
                 "ConnectionPooling", "PostgresDriver", "RealServices", "Seeds", "Storage", "StorageConformance",
-                "StoragePostgres",
-                "StorageSQL", "StorageSQLite", "Vocabulary",
+                "StoragePostgres", "StorageSQL", "StorageSQLite", "Vocabulary",
             ], path: "Tests/Adapters/StoragePostgresTests"),
         .testTarget(
-            name: "RedisDriverTests",
-            dependencies: [
-                "RealServices", "RedisDriver", "Seeds", .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ], path: "Tests/Adapters/RedisDriverTests"),
+            name: "RedisDriverTests", dependencies: ["RealServices", "RedisDriver", "Seeds", .nioCore, .nioPosix],
+            path: "Tests/Adapters/RedisDriverTests"),
         .testTarget(
             name: "SharedStateRedisTests",
-            dependencies: [
-                "RealServices", "SharedState", "SharedStateConformance", "SharedStateRedis",
-                .product(name: "NIOPosix", package: "swift-nio"),
-            ], path: "Tests/Adapters/SharedStateRedisTests"),
+            dependencies: ["RealServices", "SharedState", "SharedStateConformance", "SharedStateRedis", .nioPosix],
+            path: "Tests/Adapters/SharedStateRedisTests"),
         .testTarget(
             name: "ScenarioTests", dependencies: ["RealServices", "Seeds", "TokenForging"],
             path: "Tests/EndToEnd/ScenarioTests"),

@@ -1,6 +1,7 @@
 import CMySQL
 import Dispatch
 import Glibc
+import HostLookup
 import Vocabulary
 
 /// How a connection is opened. Names are looked up and certificates checked by the library, which may block: on threads

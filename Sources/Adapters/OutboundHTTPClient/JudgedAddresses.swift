@@ -1,4 +1,5 @@
 import Glibc
+import HostLookup
 import NIOCore
 import NIOPosix
 import Outbound
@@ -51,14 +52,14 @@ final class JudgedAddresses: Sendable {
     private func lookUp(
         _ host: String, at now: UInt64, by deadline: NIODeadline, on loop: any EventLoop
     ) async throws(OutboundFailure) -> Answer {
-        let found: [(text: String, bytes: [UInt8])]
+        let found: [HostAddresses.Found]
         if let literal = Self.literal(host) {
-            found = [(host, literal)]
+            found = [.init(bytes: literal, text: host)]
         } else {
             do {
                 // The system's resolver cannot be stopped; its answer is not waited for past the deadline.
                 found = try await loop.answer(by: deadline) {
-                    try await NIOThreadPool.singleton.runIfActive { Self.resolve(host) }
+                    try await NIOThreadPool.singleton.runIfActive { HostAddresses.look(up: host) }
                 }
             } catch let failure as OutboundFailure {
                 throw failure
@@ -79,33 +80,5 @@ final class JudgedAddresses: Sendable {
         var six = in6_addr()
         if inet_pton(AF_INET6, host, &six) == 1 { return withUnsafeBytes(of: six) { Array($0) } }
         return nil
-    }
-
-    private static func resolve(_ host: String) -> [(text: String, bytes: [UInt8])] {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
-        defer { freeaddrinfo(list) }
-        var found: [(text: String, bytes: [UInt8])] = []
-        var next = list
-        while let entry = next {
-            next = entry.pointee.ai_next
-            guard let address = entry.pointee.ai_addr else { continue }
-            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            guard
-                getnameinfo(
-                    address, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-            else { continue }
-            let name = text.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if Int32(address.pointee.sa_family) == AF_INET {
-                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self).sin_addr
-                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
-            } else if Int32(address.pointee.sa_family) == AF_INET6 {
-                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in6.self).sin6_addr
-                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
-            }
-        }
-        return found
     }
 }

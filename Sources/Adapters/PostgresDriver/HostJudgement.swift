@@ -1,5 +1,4 @@
-import CPostgres
-import Glibc
+import HostLookup
 
 /// Looks up the hosts of a URL and says which addresses to connect to. The connection goes to what was judged: a name that
 /// leads elsewhere a moment later changes nothing.
@@ -29,7 +28,7 @@ struct HostJudgement {
                 append(name, "", port)
                 continue
             }
-            let found = address.isEmpty ? Self.resolve(name) : Self.resolve(address)
+            let found = HostAddresses.look(up: address.isEmpty ? name : address)
             guard !found.isEmpty else { throw .lost("There is no host `\(name.isEmpty ? address : name)`.") }
             guard found.allSatisfy({ admits($0.bytes) }) else {
                 throw .refusedAddress("`\(name.isEmpty ? address : name)` leads to a private address.")
@@ -47,33 +46,5 @@ struct HostJudgement {
     private static func list(_ text: String?) -> [String] {
         guard let text, !text.isEmpty else { return [] }
         return text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    }
-
-    private static func resolve(_ host: String) -> [(text: String, bytes: [UInt8])] {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return [] }
-        defer { freeaddrinfo(list) }
-        var found: [(text: String, bytes: [UInt8])] = []
-        var next = list
-        while let entry = next {
-            next = entry.pointee.ai_next
-            guard let address = entry.pointee.ai_addr else { continue }
-            var text = [CChar](repeating: 0, count: Int(NI_MAXHOST))
-            guard
-                getnameinfo(
-                    address, entry.pointee.ai_addrlen, &text, socklen_t(text.count), nil, 0, NI_NUMERICHOST) == 0
-            else { continue }
-            let name = text.withUnsafeBytes { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            if Int32(address.pointee.sa_family) == AF_INET {
-                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in.self).sin_addr
-                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
-            } else if Int32(address.pointee.sa_family) == AF_INET6 {
-                let bytes = UnsafeRawPointer(address).loadUnaligned(as: sockaddr_in6.self).sin6_addr
-                found.append((name, withUnsafeBytes(of: bytes) { Array($0) }))
-            }
-        }
-        return found
     }
 }

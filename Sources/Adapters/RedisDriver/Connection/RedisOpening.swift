@@ -1,4 +1,4 @@
-import Glibc
+import HostLookup
 import NIOCore
 import NIOPosix
 import NIOSSL
@@ -67,11 +67,13 @@ struct RedisOpening: Sendable {
             return done(judge([literal], address))
         }
         let (host, port) = (address.host, address.port)
-        NIOThreadPool.singleton.runIfActive(eventLoop: loop) { Self.resolve(host, port) }
-            .assumeIsolated().whenComplete { result in
-                let found = (try? result.get()) ?? []  // the pool has ended: nothing is found
-                done(found.isEmpty ? .failure(.unreachable("there is no host `\(host)`")) : judge(found, address))
-            }
+        NIOThreadPool.singleton.runIfActive(eventLoop: loop) {
+            HostAddresses.look(up: host).compactMap { try? SocketAddress(ipAddress: $0.text, port: port) }  // they are
+        }
+        .assumeIsolated().whenComplete { result in
+            let found = (try? result.get()) ?? []  // the pool has ended: nothing is found
+            done(found.isEmpty ? .failure(.unreachable("there is no host `\(host)`")) : judge(found, address))
+        }
     }
 
     private func judge(
@@ -88,27 +90,6 @@ struct RedisOpening: Sendable {
         case .v6(let six): withUnsafeBytes(of: six.address.sin6_addr) { Array($0) }
         case .unixDomainSocket: nil
         }
-    }
-
-    private static func resolve(_ host: String, _ port: Int) -> [SocketAddress] {
-        var hints = addrinfo()
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(host, String(port), &hints, &list) == 0 else { return [] }
-        defer { freeaddrinfo(list) }
-        var found: [SocketAddress] = []
-        var next = list
-        while let entry = next {
-            next = entry.pointee.ai_next
-            guard let address = entry.pointee.ai_addr else { continue }
-            let raw = UnsafeRawPointer(address)
-            if Int32(address.pointee.sa_family) == AF_INET {
-                found.append(SocketAddress(raw.loadUnaligned(as: sockaddr_in.self), host: host))
-            } else if Int32(address.pointee.sa_family) == AF_INET6 {
-                found.append(SocketAddress(raw.loadUnaligned(as: sockaddr_in6.self), host: host))
-            }
-        }
-        return found
     }
 
     // MARK: Connecting

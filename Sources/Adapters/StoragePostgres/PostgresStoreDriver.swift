@@ -63,8 +63,8 @@ package struct PostgresStoreDriver: StoreDriver, PoolReporting {
         try await TracePartitions(pool: pool, limits: partitions).makeAhead()
     }
 
-    package func dropTraces(below id: Identifier) async throws(StorageFailure) -> Int {
-        try await TracePartitions(pool: pool, limits: partitions).drop(below: id)
+    package func dropTraces(below id: Identifier, given fence: StoreFence) async throws(StorageFailure) -> Int {
+        try await TracePartitions(pool: pool, limits: partitions).drop(below: id, given: fence)
     }
 
     package func close() async {

@@ -1,5 +1,6 @@
 import PostgresDriver
 import Storage
+import StorageSQL
 import Vocabulary
 
 /// The partitions of the traces: made ahead of time, and dropped as a whole when all in them is past.
@@ -71,18 +72,18 @@ struct TracePartitions {
 
     /// Drops the partitions whose time is past; open and dead traces in them move to the default partition.
     /// - Returns: how many rows went, as far as the statistics know.
-    func drop(below id: Identifier) async throws(StorageFailure) -> Int {
+    func drop(below id: Identifier, given fence: StoreFence) async throws(StorageFailure) -> Int {
         let found = try await look()
         let past = Set(
             PartitionPlan(hours: limits.hours).past(id.high >> 16, existing: found.partitions.map(\.span)))
         var gone = 0
         for partition in found.partitions where !partition.isForeign && past.contains(partition.span) {
-            gone += try await drop(partition.name)
+            gone += try await drop(partition.name, fence)
         }
         return gone
     }
 
-    private func drop(_ name: String) async throws(StorageFailure) -> Int {
+    private func drop(_ name: String, _ fence: StoreFence) async throws(StorageFailure) -> Int {
         let kept = "status < 2 OR is_dead"
         let (open, dead) = (
             "SELECT count(*) FROM \(name) WHERE status < 2", "SELECT count(*) FROM \(name) WHERE is_dead"
@@ -95,7 +96,10 @@ struct TracePartitions {
             let there = PostgresStatement(
                 "SELECT 1 FROM pg_inherits WHERE inhparent = 'traces'::regclass AND inhrelid = to_regclass($1)",
                 [.text(name)])
-            guard try await transaction.run([Self.patience, Self.lock, there])[2].count == 1 else { return 0 }
+            let look = PostgresStatement(fence.look)
+            let found = try await transaction.run([Self.patience, Self.lock, look, there])
+            try fence.check(found[2])
+            guard found[3].count == 1 else { return 0 }
             let counts = try await transaction.run([open, dead, size].map { PostgresStatement($0) }).map {
                 $0.first?.integer(0) ?? 0
             }

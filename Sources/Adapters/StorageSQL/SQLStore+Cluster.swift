@@ -57,18 +57,11 @@ extension SQLStore {
 
     // MARK: Fences
 
-    /// Refuses who leads no more.
-    func checkEpoch(_ epoch: Int64) async throws(StorageFailure) {
-        let newest = try await read(StoreStatement(ClusterTexts.epoch)).first?.integer(0) ?? 0
-        guard epoch >= newest else { throw .conflict }
-    }
-
-    /// A write that only the leader of this epoch may make, in one transaction with the look at who leads: whoever takes
-    /// over waits for it, or it changes nothing.
+    /// A write that only the leader of this epoch may make.
     func fenced(_ statement: StoreStatement, _ epoch: Int64) async throws(StorageFailure) -> Int {
-        let fence = StoreStatement(ClusterTexts.epoch + dialect.sharingRows)
-        let tables = try await driver.run([fence, statement], canRepeat: false)
-        guard epoch >= tables[0].first?.integer(0) ?? 0 else { throw .conflict }
+        let fence = StoreFence(epoch, dialect)
+        let tables = try await driver.run([fence.look, statement], canRepeat: false)
+        try fence.check(tables[0])
         return tables[1].affected
     }
 }

@@ -108,8 +108,7 @@ extension SQLStore {
     private func deleteTraces(
         below id: Identifier, limit: Int, _ epoch: Int64, _ text: String
     ) async throws(StorageFailure) -> Int {
-        try await checkEpoch(epoch)
-        let dropped = try await driver.dropTraces(below: id)
+        let dropped = try await driver.dropTraces(below: id, given: StoreFence(epoch, dialect))
         // Whoever deletes asks again as long as a full piece goes.
         guard dropped < limit else { return limit }
         let values: [StoreValue] = [.uuid(id), .integer(epoch), .integer(Int64(limit - dropped))]

@@ -41,8 +41,9 @@ package protocol StoreDriver: Sendable {
     func prepare() async throws(StorageFailure)
 
     /// Drops whole partitions of traces in which every identifier is below `id`, and keeps what must not go.
+    /// - Parameter fence: looked at in the transaction of each drop.
     /// - Returns: about how many rows went.
-    func dropTraces(below id: Identifier) async throws(StorageFailure) -> Int
+    func dropTraces(below id: Identifier, given fence: StoreFence) async throws(StorageFailure) -> Int
 
     /// Ends every connection; what waits or is under way is told so.
     func close() async
@@ -54,7 +55,25 @@ extension StoreDriver {
     }
     package func listen(_ heard: @escaping @Sendable () -> Void) async {}
     package func prepare() async throws(StorageFailure) {}
-    package func dropTraces(below id: Identifier) async throws(StorageFailure) -> Int { 0 }
+    package func dropTraces(below id: Identifier, given fence: StoreFence) async throws(StorageFailure) -> Int { 0 }
+}
+
+/// What only the leader of an epoch may do: looked at in the transaction that does it, so that whoever takes over waits for
+/// it, or it changes nothing.
+package struct StoreFence: Sendable {
+    /// Asks for the newest epoch, and holds it.
+    package let look: StoreStatement
+    private let epoch: Int64
+
+    init(_ epoch: Int64, _ dialect: any Dialect) {
+        look = StoreStatement(ClusterTexts.epoch + dialect.sharingRows)
+        self.epoch = epoch
+    }
+
+    /// - Parameter table: what ``look`` brought.
+    package func check(_ table: some StoreTable) throws(StorageFailure) {
+        guard epoch >= table.first?.integer(0) ?? 0 else { throw .conflict }
+    }
 }
 
 /// A transaction under way.

@@ -31,9 +31,6 @@ extension SQLStore where Driver == MySQLStoreDriver {
         }
         return (states.last { $0.kind != .pending }?.version ?? 0, MySQLSchema.migrations.count)
     }
-
-    /// What its pool did so far; for metrics.
-    package var figures: PoolFigures { driver.pool.figures }
 }
 
 extension MySQLStoreDriver {

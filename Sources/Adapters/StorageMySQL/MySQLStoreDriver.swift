@@ -1,10 +1,10 @@
-import ConnectionPooling
+package import ConnectionPooling
 package import MySQLDriver
 package import Storage
 package import StorageSQL
 
 /// Reaches MariaDB or MySQL for the store.
-package struct MySQLStoreDriver: StoreDriver {
+package struct MySQLStoreDriver: StoreDriver, PoolReporting {
     let pool: MySQLPool
     /// Heartbeats have a connection of their own: they must not stand behind anything, nor wait long for a word.
     let beats: MySQLPool
@@ -20,6 +20,7 @@ package struct MySQLStoreDriver: StoreDriver {
     }
 
     package var dialect: any Dialect { MySQLDialect() }
+    package var figures: PoolFigures { pool.figures }
 
     package func run(
         _ statements: [StoreStatement], canRepeat: Bool

@@ -17,7 +17,7 @@ enum Stores {
                     hours: partitionHours(settings), hashes: settings.traceHashPartitions)
                 return try await PostgresStore.open(url: url, limits: .init(settings), partitions: partitions)
             }
-            if isMySQL(url) { return try await MySQLStore.open(url: url) }
+            if isMySQL(url) { return try await MySQLStore.open(url: url, limits: .init(settings)) }
             return try await SQLiteStore.open(url: url)
         } catch {
             throw StartFailure("The database \(name(url)) cannot be used: \(error.sentence)")

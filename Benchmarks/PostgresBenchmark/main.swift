@@ -7,7 +7,8 @@ import Vocabulary
 /// Single-row selects by key over a Unix socket: our pool and `pgbench -S -M prepared` in turns, on one server of its own. One line
 /// of JSON: medians per second, and their ratios to pgbench with eight connections.
 ///
-/// `--rounds 5 --seconds 2`: how often, and how long each part of a round takes.
+/// `--rounds 5 --seconds 2`: how often, and how long each part of a round takes; `--only callers_64`: one part alone, for a
+/// profiler.
 func option(_ name: String, _ usual: Int) -> Int {
     let arguments = CommandLine.arguments
     guard let place = arguments.firstIndex(of: name), place + 1 < arguments.count else { return usual }
@@ -34,11 +35,13 @@ func ours(callers: Int, connections: Int) async throws -> Double {
     limits.leastConnections = connections
     let pool = PostgresPool(url: server.url(), limits: limits)
     while pool.figures.open < connections { try await Task.sleep(for: .milliseconds(5)) }
+    // As pgbench's clients all live on its one thread.
+    let tasks = pool.tasks
     let start = Stopwatch.nanoseconds()
     let end = start + UInt64(seconds) * 1_000_000_000
     let count = try await withThrowingTaskGroup(of: Int.self) { group in
         for caller in 0..<callers {
-            group.addTask {
+            group.addTask(executorPreference: tasks) {
                 var count = 0
                 var key = Int64(caller) &* 7919
                 while Stopwatch.nanoseconds() < end {
@@ -46,7 +49,7 @@ func ours(callers: Int, connections: Int) async throws -> Double {
                     let account = Int64(UInt64(bitPattern: key) >> 33) % accounts + 1
                     let select = PostgresStatement(
                         "SELECT abalance FROM pgbench_accounts WHERE aid = $1", [.integer(account)])
-                    guard try await pool.run([select])[0].first?.integer(0) == 0 else { exit(1) }
+                    guard try await pool.read([select])[0].first?.integer(0) == 0 else { exit(1) }
                     count += 1
                 }
                 return count
@@ -62,11 +65,15 @@ func ours(callers: Int, connections: Int) async throws -> Double {
 func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
 var rates: [String: [Double]] = [:]
+let only = CommandLine.arguments.firstIndex(of: "--only").map { CommandLine.arguments[$0 + 1] }
+@MainActor func part(_ name: String, _ measure: @MainActor () async throws -> Double) async throws {
+    if only == nil || only == name { rates[name, default: []].append(try await measure()) }
+}
 for _ in 0..<rounds {
-    rates["pgbench", default: []].append(try theirs())
-    rates["callers_8", default: []].append(try await ours(callers: 8, connections: 8))
-    rates["callers_64", default: []].append(try await ours(callers: 64, connections: 8))
-    rates["callers_64_on_1", default: []].append(try await ours(callers: 64, connections: 1))
+    try await part("pgbench") { try theirs() }
+    try await part("callers_8") { try await ours(callers: 8, connections: 8) }
+    try await part("callers_64") { try await ours(callers: 64, connections: 8) }
+    try await part("callers_64_on_1") { try await ours(callers: 64, connections: 1) }
 }
 let medians = rates.mapValues(median)
 let base = medians["pgbench"] ?? 1

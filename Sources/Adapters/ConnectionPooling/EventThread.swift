@@ -19,6 +19,7 @@ package final class EventThread: SerialExecutor {
 
     private enum Work {
         case job(UnownedJob)
+        case task(UnownedJob, EventTasks)
         case call(@Sendable () -> Void)
     }
 
@@ -28,7 +29,6 @@ package final class EventThread: SerialExecutor {
         var isAwake = false
         var isStopping = false
         var hasEnded = false
-        var thread: pthread_t?
     }
 
     /// What tools call the thread; at most 15 characters.
@@ -42,9 +42,12 @@ package final class EventThread: SerialExecutor {
     private let bell: Int32
     private let state = Mutex(State())
     private let nextTick = Atomic<UInt64>(0)
+    /// Who runs it; 0 for nobody.
+    private let runner = Atomic<UInt>(0)
     /// Runs what comes after the end: the last references to actors that lived here.
     private let afterwards = DispatchQueue(label: "weir.events.afterwards")
     private static let bellName = UInt64.max
+    private static let mostRounds = 8
 
     package init(
         name: String, tick: @escaping @Sendable (UInt64) -> UInt64, ready: @escaping @Sendable (UInt64) -> Void
@@ -55,7 +58,10 @@ package final class EventThread: SerialExecutor {
         poll = weir_epoll()
         bell = weir_bell()
         precondition(poll >= 0 && bell >= 0, "The kernel has no descriptor left for an event thread.")
-        watch(bell, name: Self.bellName, for: .read)
+        // At each edge: it need not be read to be heard again.
+        var event = epoll_event(
+            events: EPOLLIN.rawValue | EPOLLET.rawValue, data: epoll_data_t(u64: Self.bellName))
+        epoll_ctl(poll, EPOLL_CTL_ADD, bell, &event)
     }
 
     deinit {
@@ -109,6 +115,8 @@ package final class EventThread: SerialExecutor {
 
     package func enqueue(_ job: consuming ExecutorJob) { add(.job(UnownedJob(job))) }
 
+    fileprivate func enqueue(_ job: UnownedJob, of tasks: EventTasks) { add(.task(job, tasks)) }
+
     /// Runs `call` on the thread, after what is waiting.
     package func perform(_ call: @escaping @Sendable () -> Void) { add(.call(call)) }
 
@@ -126,6 +134,7 @@ package final class EventThread: SerialExecutor {
     private func execute(_ work: Work) {
         switch work {
         case .job(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+        case .task(let job, let tasks): job.runSynchronously(on: tasks.asUnownedTaskExecutor())
         case .call(let call): call()
         }
     }
@@ -138,33 +147,39 @@ package final class EventThread: SerialExecutor {
     package func checkIsolated() { precondition(isIsolatingCurrentContext() == true, "Not on the event thread.") }
 
     package func isIsolatingCurrentContext() -> Bool? {
-        state.withLock { state in state.thread.map { pthread_equal($0, pthread_self()) != 0 } ?? false }
+        runner.load(ordering: .relaxed) == UInt(pthread_self())
     }
 
     private func run() {
-        state.withLock { $0.thread = pthread_self() }
+        runner.store(UInt(pthread_self()), ordering: .relaxed)
         weir_name_thread(name)
         weir_block_broken_pipes()
+        weir_wake_punctually()
         let most = 64
         withUnsafeTemporaryAllocation(of: epoll_event.self, capacity: most) { events in
             guard let first = events.baseAddress else { return }
             var work: [Work] = []
             while true {
-                let mustEnd = state.withLock { state in
-                    swap(&work, &state.work)
-                    state.isAwake = !work.isEmpty
-                    state.hasEnded = work.isEmpty && state.isStopping
-                    return state.hasEnded
+                // What work brings is done before the sockets are looked at, so that it goes out together; not for ever.
+                for _ in 0..<Self.mostRounds {
+                    let mustEnd = state.withLock { state in
+                        swap(&work, &state.work)
+                        state.isAwake = !work.isEmpty
+                        state.hasEnded = work.isEmpty && state.isStopping
+                        return state.hasEnded
+                    }
+                    if mustEnd { return }
+                    if work.isEmpty { break }
+                    for piece in work { execute(piece) }
+                    work.removeAll(keepingCapacity: true)
                 }
-                if mustEnd { return }
-                for piece in work { execute(piece) }
-                let isBusy = !work.isEmpty
-                work.removeAll(keepingCapacity: true)
-                // After work there may be more: look without waiting.
-                let count = epoll_wait(poll, first, Int32(most), isBusy ? 0 : millisecondsToTick())
+                let isBusy = state.withLock { $0.isAwake }
+                let count = weir_epoll_wait(poll, first, Int32(most), isBusy ? 0 : nanosecondsToTick())
+                // What is added from now on is found without the bell.
+                if count > 0 { state.withLock { $0.isAwake = true } }
                 for place in 0..<max(0, Int(count)) {
                     let name = first[place].data.u64
-                    if name == Self.bellName { silence() } else { ready(name) }
+                    if name != Self.bellName { ready(name) }
                 }
                 let now = monotonic()
                 if now >= nextTick.load(ordering: .relaxed) {
@@ -174,18 +189,13 @@ package final class EventThread: SerialExecutor {
             }
         }
         // Ended: nobody is on the thread any more.
-        state.withLock { $0.thread = nil }
+        runner.store(0, ordering: .relaxed)
     }
 
-    private func silence() {
-        var count: UInt64 = 0
-        _ = read(bell, &count, 8)
-    }
-
-    private func millisecondsToTick() -> Int32 {
+    private func nanosecondsToTick() -> Int64 {
         let next = nextTick.load(ordering: .relaxed)
         let now = monotonic()
-        return next <= now ? 0 : Int32(min((next - now) / 1_000_000 + 1, 60_000))
+        return next <= now ? 0 : Int64(min(next - now, 60_000_000_000))
     }
 
     private func monotonic() -> UInt64 {
@@ -193,4 +203,13 @@ package final class EventThread: SerialExecutor {
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
     }
+}
+
+/// Runs tasks on an event thread: what mostly asks those who live there does so without a hop.
+package final class EventTasks: TaskExecutor {
+    private let thread: EventThread
+
+    package init(on thread: EventThread) { self.thread = thread }
+
+    package func enqueue(_ job: consuming ExecutorJob) { thread.enqueue(UnownedJob(job), of: self) }
 }

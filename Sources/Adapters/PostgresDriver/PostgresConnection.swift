@@ -29,6 +29,16 @@ actor PostgresConnection {
         var row: ((PostgresLine) -> Bool)?
         /// Nil once the caller left.
         var finish: ((Outcome) -> Void)?
+        /// Where it has the reads of several callers: they are told instead.
+        var group: ReadGroup?
+        /// The step that failed first.
+        var failedStep: Int?
+
+        /// The connection is lost.
+        mutating func fail(_ failure: PostgresFailure) {
+            group?.fail(failure)
+            finish?(.failure(failure))
+        }
     }
 
     nonisolated let id: UInt64
@@ -123,6 +133,29 @@ actor PostgresConnection {
         }
     }
 
+    /// Sends reads of several callers as one batch, and tells each its answer.
+    /// - Parameter finish: called once, here, with those that have none because another failed, and whether the connection
+    ///   was lost.
+    func send(_ reads: [PostgresRead], finish: @escaping ([PostgresRead], Bool) -> Void) {
+        var batch = Batch(ticket: lastTicket + 1, deadline: Stopwatch.nanoseconds() + silence)
+        batch.group = ReadGroup(reads: reads, finish: finish)
+        send(&batch) { batch in
+            if isPooled { guard send(timeout, as: .aside, &batch.steps) else { return false } }
+            for read in reads {
+                for statement in read.statements {
+                    guard send(statement, as: .execute, &batch.steps) else { return false }
+                }
+                batch.group?.ends.append(batch.steps.count)
+            }
+            return true
+        }
+    }
+
+    /// Its caller left.
+    func forgetRead(_ ticket: UInt64) {
+        for place in batches.indices where batches[place].group?.forget(ticket) == true { return }
+    }
+
     /// Runs a query in a transaction of its own, and shows its rows as they arrive. A transaction that only reads is ended
     /// with it; after one that writes, the caller commits.
     ///
@@ -174,8 +207,7 @@ actor PostgresConnection {
         lastTicket += 1
         beginning = []
         guard connection != nil else {
-            batch.finish?(.failure(.unsent("The connection to PostgreSQL was lost.")))
-            return
+            return batch.fail(.unsent("The connection to PostgreSQL was lost."))
         }
         let isSent = write(&batch)
         batches.append(batch)
@@ -186,18 +218,18 @@ actor PostgresConnection {
 
     private func send(_ statement: PostgresStatement, as step: Step, _ steps: inout [Step]) -> Bool {
         var name = names[statement.sql]
-        let types = statement.parameters.map(\.type.rawValue)
+        let count = Int32(statement.parameters.count)
+        var types: [UInt32] { statement.parameters.map(\.type.rawValue) }
         if name == nil, !isPooled, names.count < Self.mostPrepared {
             lastName += 1
             let new = "s\(lastName)"
-            guard PQsendPrepare(connection, new, statement.sql, Int32(types.count), types) == 1 else { return false }
+            guard PQsendPrepare(connection, new, statement.sql, count, types) == 1 else { return false }
             steps.append(.prepare(statement.sql))
             names[statement.sql] = new
             name = new
         }
         steps.append(step)
         return PostgresParameters.with(statement.parameters) { values, lengths, formats in
-            let count = Int32(types.count)
             if let name { return PQsendQueryPrepared(connection, name, count, values, lengths, formats, 1) == 1 }
             return PQsendQueryParams(connection, statement.sql, count, types, values, lengths, formats, 1) == 1
         }
@@ -261,7 +293,10 @@ actor PostgresConnection {
                 message: weir_primary_message(result).map { String(cString: $0) } ?? message)
             if failure.sqlState == "26000" { names = [:] }
             if failure.sqlState == "25006", batches[0].onlyReads { failure.kind = .wouldWrite }
-            if batches[0].failure == nil { batches[0].failure = failure }
+            if batches[0].failure == nil {
+                batches[0].failure = failure
+                batches[0].failedStep = batches[0].place
+            }
         case let other: lose(.lost("PostgreSQL answered what was not asked for (\(other.rawValue))."))
         }
     }
@@ -269,10 +304,11 @@ actor PostgresConnection {
     private func unprepare(_ step: Step) { if case .prepare(let sql) = step { names[sql] = nil } }
 
     private func finishFirst() {
-        let batch = batches.removeFirst()
+        var batch = batches.removeFirst()
         lastFailure = batch.failure
         // Those behind it had to wait for it.
         if !batches.isEmpty { batches[0].deadline = max(batches[0].deadline, Stopwatch.nanoseconds() + silence) }
+        batch.group?.answer(batch.tables, batch.failure, at: batch.failedStep ?? .max)
         batch.finish?(batch.failure.map { .failure($0) } ?? .success(batch.tables))
         if let failure = batch.failure, failure.endsConnection { lose(failure) }
     }
@@ -319,7 +355,7 @@ actor PostgresConnection {
         batches = []
         lastFailure = failure
         // What is under way is lost as a whole: whether it was committed is not known.
-        for batch in left { batch.finish?(.failure(batch.failure ?? Self.loss(failure, of: batch))) }
+        for var batch in left { batch.fail(batch.failure ?? Self.loss(failure, of: batch)) }
         onLoss(id)
     }
 

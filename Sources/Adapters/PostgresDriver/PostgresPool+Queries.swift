@@ -25,7 +25,7 @@ extension PostgresPool {
                 let commit = await connection.run(
                     [PostgresStatement("COMMIT")], isWhole: false, endsOnCancellation: false)
                 switch commit {
-                case .success(let answer) where answer.last?.tag == "COMMIT":
+                case .success(let answer) where answer.last?.isCommit == true:
                     release(connection.id)
                     return (rows, tables.last?.affected ?? 0)
                 case .success: failure = .lost("PostgreSQL did not commit.")

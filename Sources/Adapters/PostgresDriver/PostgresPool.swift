@@ -15,15 +15,21 @@ package actor PostgresPool {
     package nonisolated var figures: PoolFigures { shared.withLock { $0 } }
 
     let target: PostgresTarget
-    let limits: PoolLimits
+    nonisolated let limits: PoolLimits
     private var book: PoolBook
-    private var connections: [UInt64: PostgresConnection] = [:]
+    private(set) var connections: [UInt64: PostgresConnection] = [:]
     private var listeners: [UInt64: PostgresListener] = [:]
     private var seats: [UInt64: CheckedContinuation<UInt64?, Never>] = [:]
+    nonisolated let inbox = ReadInbox()
+    nonisolated let nextRead = Atomic<UInt64>(0)
+    var grouping = ReadGrouping()
+    var isSendingReads = false
+    /// The ticket of the seat that reads wait for.
+    var readSeat: UInt64?
     private var lastTicket: UInt64 = 0
     private var lastMember: UInt64 = 0
-    private var lastFailure = PostgresFailure.busy
-    private var isClosed = false
+    private(set) var lastFailure = PostgresFailure.busy
+    private(set) var isClosed = false
     /// How often work that the server undid is tried again.
     static let mostTries = 6
 
@@ -86,7 +92,7 @@ package actor PostgresPool {
                 let commit = await connection.run(
                     [PostgresStatement("COMMIT")], isWhole: false, endsOnCancellation: false)
                 switch commit {
-                case .success(let tables) where tables.last?.tag == "COMMIT":
+                case .success(let tables) where tables.last?.isCommit == true:
                     release(connection.id)
                     return result
                 case .success:
@@ -114,6 +120,8 @@ package actor PostgresPool {
         for listener in listeners.values { listener.assumeIsolated { $0.end() } }
         listeners = [:]
         for (ticket, _) in seats { perform(book.withdraw(ticket, at: Stopwatch.nanoseconds())) }
+        if let readSeat { perform(book.withdraw(readSeat, at: Stopwatch.nanoseconds())) }
+        sendReads()
     }
 
     // MARK: Seats
@@ -139,21 +147,36 @@ package actor PostgresPool {
         }
         let waited = Stopwatch.nanoseconds() - askedAt
         guard let member else {
-            shared.withLock {
-                $0.refused += 1
-                $0.waitedNanoseconds += waited
-            }
+            noteRefused(1, waited: waited)
             throw lastFailure
         }
-        shared.withLock {
-            $0.granted += 1
-            $0.waitedNanoseconds += waited
-        }
+        noteGranted(1, waited: waited)
         guard let connection = connections[member] else {
             release(member)
             throw lastFailure
         }
         return connection
+    }
+
+    /// Asks for a connection for reads; see ``sendReads(on:)`` and ``refuseReads()``.
+    func askForReads(until deadline: UInt64, at now: UInt64) {
+        lastTicket += 1
+        readSeat = lastTicket
+        perform(book.ask(lastTicket, isExclusive: false, at: now, until: deadline))
+    }
+
+    func noteGranted(_ count: Int, waited: UInt64) {
+        shared.withLock {
+            $0.granted += count
+            $0.waitedNanoseconds += waited
+        }
+    }
+
+    func noteRefused(_ count: Int, waited: UInt64) {
+        shared.withLock {
+            $0.refused += count
+            $0.waitedNanoseconds += waited
+        }
     }
 
     func release(_ member: UInt64) { perform(book.released(member, at: Stopwatch.nanoseconds())) }
@@ -163,6 +186,8 @@ package actor PostgresPool {
     private func perform(_ actions: [PoolBook.Action]) {
         for action in actions {
             switch action {
+            case .grant(let ticket, let member) where ticket == readSeat: sendReads(on: member)
+            case .refuse(let ticket) where ticket == readSeat: refuseReads()
             case .grant(let ticket, let member): seats.removeValue(forKey: ticket)?.resume(returning: member)
             case .refuse(let ticket): seats.removeValue(forKey: ticket)?.resume(returning: nil)
             case .open: open()
@@ -171,7 +196,9 @@ package actor PostgresPool {
             }
         }
         thread.tick(noLaterThan: book.nextTick)
-        let (open, idle, waiting) = (connections.count, book.idle, book.waiting)
+        // One seat is asked for however many reads wait for it.
+        let reads = readSeat == nil ? 0 : max(0, inbox.count - 1)
+        let (open, idle, waiting) = (connections.count, book.idle, book.waiting + reads)
         shared.withLock {
             $0.open = open
             $0.idle = idle
@@ -211,7 +238,7 @@ package actor PostgresPool {
         }
     }
 
-    private func lost(_ id: UInt64) {
+    func lost(_ id: UInt64) {
         guard connections.removeValue(forKey: id) != nil else { return }
         shared.withLock { $0.lost += 1 }
         perform(book.lost(id, at: Stopwatch.nanoseconds()))
@@ -235,6 +262,7 @@ package actor PostgresPool {
 
     private func tick(at now: UInt64) -> UInt64 {
         perform(book.tick(at: now))
+        sendReads()
         let silence = connections.values.map { $0.assumeIsolated { $0.tick(at: now) } }.min() ?? .max
         let listening = listeners.values.map { $0.assumeIsolated { $0.tick(at: now) } }.min() ?? .max
         return min(silence, listening, book.nextTick)
@@ -252,7 +280,7 @@ package actor PostgresPool {
         try? await Task.sleep(for: most * Double.random(in: 0.5...1))
     }
 
-    private func ourPause(
+    func ourPause(
         after failure: PostgresFailure, isWorthIt: Bool, _ tries: inout Int
     ) async throws(StorageFailure) {
         do throws(PostgresFailure) { try await pause(after: failure, isWorthIt: isWorthIt, &tries) } catch {

@@ -11,8 +11,8 @@ package struct PostgresTable: Sendable {
     package let count: Int
     /// How many rows it inserted, changed, deleted or brought.
     package let affected: Int
-    /// What was done, such as `COMMIT`.
-    let tag: String
+    /// Whether a transaction was committed.
+    let isCommit: Bool
 
     init(_ result: OpaquePointer) {
         let rows = Int(PQntuples(result))
@@ -20,6 +20,7 @@ package struct PostgresTable: Sendable {
         var ends: [Int] = []
         ends.reserveCapacity(rows * columns)
         var data: [UInt8] = []
+        if rows == 1 { data.reserveCapacity((0..<Int32(columns)).reduce(0) { $0 + Int(PQgetlength(result, 0, $1)) }) }
         for row in 0..<Int32(rows) {
             for column in 0..<Int32(columns) {
                 if PQgetisnull(result, row, column) == 1 {
@@ -35,8 +36,9 @@ package struct PostgresTable: Sendable {
         self.ends = ends
         columnCount = columns
         count = rows
-        affected = PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
-        tag = PQcmdStatus(result).map { String(cString: $0) } ?? ""
+        // After rows that were shown one by one, there are none, and the server says how many there were.
+        affected = rows > 0 ? rows : PQcmdTuples(result).flatMap { Int(String(cString: $0)) } ?? 0
+        isCommit = columns == 0 && PQcmdStatus(result).map { String(cString: $0) == "COMMIT" } ?? false
     }
 
     /// Reads every row.

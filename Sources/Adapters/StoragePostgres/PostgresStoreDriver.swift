@@ -45,7 +45,7 @@ package struct PostgresStoreDriver: StoreDriver, PoolReporting {
     }
 
     package func read(_ statements: [StoreStatement]) async throws(StorageFailure) -> [PostgresTable] {
-        try await run(statements, canRepeat: true)
+        try await pool.read(statements.map { PostgresStatement($0) })
     }
 
     package func transaction<Result: Sendable>(

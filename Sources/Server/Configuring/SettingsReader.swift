@@ -192,19 +192,27 @@ package enum SettingsReader {
 
     /// All keys with their values, secrets masked, as TOML lines.
     package static func lines(_ settings: Settings) -> [String] {
-        SettingKey.all.map { key in
-            let value: String
-            switch key.kind {
-            case .text(let path, _): value = "\"\(settings[keyPath: path])\""
-            case .number(let path, _): value = String(settings[keyPath: path])
-            case .flag(let path): value = String(settings[keyPath: path])
-            case .fraction(let path): value = String(settings[keyPath: path])
-            case .list(let path):
-                value = "[" + settings[keyPath: path].map { "\"\($0)\"" }.joined(separator: ", ") + "]"
-            }
-            let isEmpty = value == "[]" || value == "\"\""
-            let shown = key.isSecret && !isEmpty && key.name != "storage.url" ? "\"******\"" : value
-            return "\(key.name) = \(shown)"
+        SettingKey.all.map { "\($0.name) = \(shown($0, settings))" }
+    }
+
+    /// All keys with what they are for and what they are where nothing is set.
+    package static var reference: [(name: String, initial: String, summary: String)] {
+        SettingKey.all.map { ($0.name, shown($0, Settings()), $0.summary) }
+    }
+
+    private static func shown(_ key: SettingKey, _ settings: Settings) -> String {
+        let value: String
+        switch key.kind {
+        case .text(let path, _):
+            let text = settings[keyPath: path]
+            value = "\"\(URLSecrets.isMeant(by: key.name) ? URLSecrets.hidden(text) : text)\""
+        case .number(let path, _): value = String(settings[keyPath: path])
+        case .flag(let path): value = String(settings[keyPath: path])
+        case .fraction(let path): value = String(settings[keyPath: path])
+        case .list(let path):
+            value = "[" + settings[keyPath: path].map { "\"\($0)\"" }.joined(separator: ", ") + "]"
         }
+        let isEmpty = value == "[]" || value == "\"\""
+        return key.isSecret && !isEmpty && !URLSecrets.isMeant(by: key.name) ? "\"******\"" : value
     }
 }

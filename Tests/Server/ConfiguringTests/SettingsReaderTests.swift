@@ -122,6 +122,26 @@ import Testing
                 "hidden"))
     }
 
+    @Test(arguments: [
+        ("postgres://weir:s3cret@h:5432/d?sslmode=require", "postgres://weir:******@h:5432/d?sslmode=require"),
+        ("mysql://weir:a@b:c/e@h/d", "mysql://weir:******@h/d"),
+        (
+            "postgres://h/d?user=u&password=s3cret&sslpassword=t0p",
+            "postgres://h/d?user=u&password=******&sslpassword=******"
+        ),
+        ("redis+sentinel://:s3cret@a,b/master", "redis+sentinel://:******@a,b/master"),
+        ("postgres://weir@h/d", "postgres://weir@h/d"), ("sqlite:weir.db", "sqlite:weir.db"), ("memory", "memory"),
+    ])
+    func `a URL is shown without its password`(url: String, shown: String) {
+        var settings = Settings()
+        settings.storageURL = url
+        settings.sharedStateURL = url
+
+        let lines = SettingsReader.lines(settings)
+
+        #expect(lines.contains("storage.url = \"\(shown)\"") && lines.contains("shared_state.url = \"\(shown)\""))
+    }
+
     @Test func `a pool keeps no more connections than it may have`() throws {
         let settings = try read("[storage]\npool_size = 4\npool_min = 4\nidle_timeout_secs = 30")
 

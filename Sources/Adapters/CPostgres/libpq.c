@@ -39,6 +39,11 @@ static const char *look_up(const char *file, struct library *found, void **handl
 static void load(void) {
     void *handle;  // kept: the functions are used until the process ends
     outcome = look_up("libpq.so.5", &libpq, &handle, reason, sizeof reason);
+    // OpenSSL would free what it has when the process ends, under threads that still open connections
+    // (OPENSSL_INIT_NO_ATEXIT). Nothing to do where libpq was built without it.
+    int (*initialize)(unsigned long long, const void *) = 0;
+    if (handle) *(void **)&initialize = dlsym(handle, "OPENSSL_init_crypto");
+    if (initialize) initialize(0x00080000ull, 0);
 }
 
 const char *weir_libpq_load(void) {

@@ -199,7 +199,21 @@ actor PostgresConnection {
             let isSent = PostgresParameters.with(texts: query.parameters) { values in
                 PQsendQueryParams(connection, query.sql, Int32(values.count), nil, values, nil, nil, 0) == 1
             }
-            return isSent && (!query.onlyReads || send(PostgresStatement("COMMIT"), as: .aside, &batch.steps))
+            // What a read may have set goes with its transaction.
+            return isSent && (!query.onlyReads || send(PostgresStatement("ROLLBACK"), as: .aside, &batch.steps))
+        }
+    }
+
+    /// What a guest's statement may leave in a session that others have after it. A pooler keeps sessions apart itself.
+    func clean(afterWriting hasWritten: Bool) {
+        guard !isPooled else { return }
+        var traces = ["SELECT pg_advisory_unlock_all()"]
+        if hasWritten {
+            traces += ["RESET SESSION AUTHORIZATION", "RESET ALL", "UNLISTEN *", "DISCARD TEMP", "DISCARD SEQUENCES"]
+        }
+        send(traces.map { PostgresStatement($0) }, isWhole: true) { [weak self] outcome in
+            guard case .failure(let failure) = outcome else { return }
+            self?.assumeIsolated { $0.lose(failure) }
         }
     }
 

@@ -19,6 +19,7 @@ extension PostgresPool {
             switch outcome {
             case .success(let tables):
                 guard !query.onlyReads else {
+                    await connection.clean(afterWriting: false)
                     release(connection.id)
                     return (rows, tables.last?.affected ?? 0)
                 }
@@ -26,17 +27,20 @@ extension PostgresPool {
                     [PostgresStatement("COMMIT")], isWhole: false, endsOnCancellation: false)
                 switch commit {
                 case .success(let answer) where answer.last?.isCommit == true:
+                    await connection.clean(afterWriting: true)
                     release(connection.id)
                     return (rows, tables.last?.affected ?? 0)
                 case .success: failure = .lost("PostgreSQL did not commit.")
                 // Whether it was committed is not known: never again by itself.
                 case .failure(let reason):
+                    await connection.clean(afterWriting: true)
                     release(connection.id)
                     throw reason
                 }
             case .failure(let reason): failure = reason
             }
             _ = await connection.run([PostgresStatement("ROLLBACK")], isWhole: false, endsOnCancellation: true)
+            await connection.clean(afterWriting: !query.onlyReads)
             release(connection.id)
             if failure.sqlState == "57014", failure.kind == .judged, Stopwatch.nanoseconds() >= query.deadline {
                 failure = .timedOut

@@ -62,6 +62,30 @@ import Testing
         #expect(row["exacts"] as? [String] == ["0.10"] && (row["empty"] as? [Any])?.isEmpty == true)
     }
 
+    @Test func `what a statement leaves in its session, the next does not find`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        try connect(
+            client, try RealPostgres.shared().makeDatabase(), #","allow_private_urls":true,"max_connections":1"#)
+        let looking = """
+            SELECT current_setting('search_path') AS path, current_setting('work_mem') AS memory, \
+            (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks
+            """
+        try deploy(client, "look", "db_read", looking)
+        let lasting = "SELECT set_config('search_path', 'nowhere', false), set_config('work_mem', '64kB', false)"
+        try deploy(client, "read", "db_read", lasting + ", pg_advisory_lock(7)::text")
+        try deploy(client, "write", "db_write", lasting + ", pg_advisory_lock(8)::text")
+        try deploy(client, "role", "db_write", "SET SESSION AUTHORIZATION pg_monitor")
+        let before = try #require(rows(try call(client, "look")).first)
+
+        for name in ["read", "write", "role"] {
+            #expect(try call(client, name).status == 200)
+            let after = rows(try call(client, "look")).first ?? [:]
+            #expect(NSDictionary(dictionary: after) == NSDictionary(dictionary: before), "\(name): \(after)")
+        }
+        #expect(before["locks"] as? Int == 0)
+    }
+
     @Test func `rows are written with parameters of their columns' types, and given back`() throws {
         let weir = try RunningWeir()
         let client = Client(weir.port)

@@ -10,21 +10,26 @@ enum ClusterHandlers {
             "GET", "/api/v1/admin/cluster", tag: "cluster", "The instances, what they serve and who leads",
             answer: .one("Cluster")
         ) { api, _ in
-            let view = try await api.membership.look()
-            return .data { ClusterDocument.write(view, this: api.membership.id, into: &$0) }
+            let (view, age) = try await api.membership.lookBack()
+            return .data {
+                ClusterDocument.write(
+                    view, age: age, ttl: api.membership.settings.ttl, this: api.membership.id, into: &$0)
+            }
         }
     ]
 
     static let schemas = #"""
-        "Cluster":{"type":"object","required":["this_instance","as_of","leader","epoch","generation","instances"],\#
+        "Cluster":{"type":"object","required":["this_instance","as_of","is_current","leader","epoch","generation","instances"],\#
         "properties":{"this_instance":{"type":"string"},"as_of":{"type":"string","format":"date-time",\#
-        "description":"By the database's clock, like all times here."},"leader":{"type":["string","null"]},\#
+        "description":"By the database's clock, like all times here."},\#
+        "is_current":{"type":"boolean","description":"False while the database does not answer: what was known last, \#
+        with ages as of now."},"leader":{"type":["string","null"]},\#
         "epoch":{"type":"integer","description":"Grows by one with each new leader."},\#
         "generation":{"type":"integer","description":"What every instance is to serve at least."},\#
         "instances":{"type":"array","items":{"$ref":"#/components/schemas/Instance"}}}},
         "Instance":{"type":"object","required":["id","state","version","started_at","last_heartbeat_at",\#
         "heartbeat_age_ms","generation","is_leader","load","serves"],"properties":{"id":{"type":"string"},\#
-        "state":{"type":"string","enum":["live","lost"]},"version":{"type":"string"},"address":{"type":"string"},\#
+        "state":{"type":"string","enum":["live","lost","unknown"]},"version":{"type":"string"},"address":{"type":"string"},\#
         "started_at":{"type":"string","format":"date-time"},"last_heartbeat_at":{"type":"string",\#
         "format":"date-time"},"heartbeat_age_ms":{"type":"integer"},"generation":{"type":"integer"},\#
         "is_leader":{"type":"boolean"},"runs_schedules":{"type":"boolean"},"load":{"type":"object",\#
@@ -70,11 +75,15 @@ enum ClusterHandlers {
 
 /// How the cluster is shown.
 enum ClusterDocument {
-    static func write(_ view: ClusterView, this: String, into buffer: inout JSONByteBuffer) {
+    /// - Parameter age: how long ago the view was brought; nothing where it is current.
+    static func write(
+        _ view: ClusterView, age: Duration, ttl: Duration, this: String, into buffer: inout JSONByteBuffer
+    ) {
         buffer.append("{\"this_instance\":")
         JSONWriter.write(this, into: &buffer)
         buffer.append(",\"as_of\":")
         JSONWriter.write(view.now.rfc3339, into: &buffer)
+        buffer.append(age > .zero ? ",\"is_current\":false" : ",\"is_current\":true")
         buffer.append(",\"leader\":")
         if let leader = view.leader { JSONWriter.write(leader, into: &buffer) } else { buffer.append("null") }
         buffer.append(",\"epoch\":")
@@ -84,17 +93,20 @@ enum ClusterDocument {
         buffer.append(",\"instances\":[")
         for (place, member) in view.members.enumerated() {
             if place > 0 { buffer.append(",") }
-            write(member, view, into: &buffer)
+            write(member, view, age, isStale: age > ttl, into: &buffer)
         }
         buffer.append("]}")
     }
 
-    private static func write(_ member: ClusterMember, _ view: ClusterView, into buffer: inout JSONByteBuffer) {
+    private static func write(
+        _ member: ClusterMember, _ view: ClusterView, _ age: Duration, isStale: Bool, into buffer: inout JSONByteBuffer
+    ) {
         let record = member.record
         buffer.append("{\"id\":")
         JSONWriter.write(record.id, into: &buffer)
         for (name, value) in [
-            ("state", member.isAlive ? "live" : "lost"), ("version", record.version), ("address", record.address),
+            ("state", !member.isAlive ? "lost" : isStale ? "unknown" : "live"), ("version", record.version),
+            ("address", record.address),
             ("started_at", member.startedAt.rfc3339), ("last_heartbeat_at", member.lastBeat.rfc3339),
         ] {
             buffer.append(",")
@@ -103,7 +115,7 @@ enum ClusterDocument {
             JSONWriter.write(value, into: &buffer)
         }
         buffer.append(",\"heartbeat_age_ms\":")
-        buffer.append(integer: max(0, (view.now - member.lastBeat).wholeMilliseconds))
+        buffer.append(integer: max(0, (view.now - member.lastBeat + age).wholeMilliseconds))
         buffer.append(",\"generation\":")
         buffer.append(integer: record.generation)
         buffer.append(view.leader == record.id ? ",\"is_leader\":true" : ",\"is_leader\":false")

@@ -15,6 +15,9 @@ struct Cluster: AsyncParsableCommand {
             let data = reply.value.member("data") ?? .null
             guard options.output == .table else { return Terminal.show(data) }
             Terminal.show(Self.table(data))
+            if data.member("is_current")?.boolValue == false {
+                Terminal.show("The database does not answer: this is what was known last. `unknown` may live or not.")
+            }
         }
     }
 

@@ -106,6 +106,15 @@ package final class Membership: Sendable {
         }
     }
 
+    /// As ``look(fresh:)``, with how old it is: more than nothing only where the database does not answer.
+    package func lookBack() async throws(StorageFailure) -> (view: ClusterView, age: Duration) {
+        do throws(StorageFailure) { return (try await store.clusterView(ttl: settings.ttl), .zero) } catch {
+            let (view, silence) = (view, standing.silence(at: steady()))
+            guard let view else { throw error }
+            return (view, .nanoseconds(Int64(silence ?? 0)))
+        }
+    }
+
     package func noteFenced() { state.withLock { $0.standing.noteFenced() } }
 
     // MARK: Beating

@@ -36,6 +36,24 @@ import Testing
         }
     }
 
+    @Test func `while the database is away, the view says how old it is`() throws {
+        let server = try RealPostgres()
+        defer { server.stop(.leaving) }
+        let cluster = try RunningCluster(2, storageURL: server.url())
+        try cluster.settle()
+        #expect(try cluster.view(0)["is_current"] as? Bool == true)
+        server.stop(.atOnce)
+
+        try RunningCluster.wait("nobody is said to live for certain") {
+            let view = try cluster.view(0)
+            let instances = view["instances"] as? [Row] ?? []
+            return view["is_current"] as? Bool == false && instances.allSatisfy { $0["state"] as? String == "unknown" }
+                && instances.allSatisfy { ($0["heartbeat_age_ms"] as? Int ?? 0) > 2000 }
+        }
+        let shown = try cluster[1].command(["cluster"])
+        #expect(shown.output.contains("The database does not answer"), "\(shown)")
+    }
+
     @Test func `a change is served everywhere soon, and at once for those who wait for all`() throws {
         let cluster = try RunningCluster()
         try cluster.settle()

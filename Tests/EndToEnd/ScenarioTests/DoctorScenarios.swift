@@ -1,4 +1,5 @@
 import Foundation
+import RealServices
 import Testing
 
 /// `weir doctor` on healthy and on broken setups: what it says, and that it leaves everything as it is.
@@ -54,6 +55,27 @@ import Testing
             #expect(report.status("clock.time") == "ok" && report.status("configuration") == "ok")
             #expect(try files(folder).isEmpty)
         }
+    }
+
+    @Test func `a server of a database on a server is seen, and what instances share is asked`() throws {
+        let url = try RealPostgres.shared().makeDatabase()
+        let redis = try RealRedis.shared().url
+        let settings = [
+            "storage.connector_encryption_key=\(String(repeating: "5a", count: 32))", "shared_state.url=\(redis)",
+        ]
+        let weir = try RunningWeir(settings, storageURL: url)
+        let arguments = ["--storage-url", url, "--port", "\(weir.port)"]
+
+        let good = try doctor(arguments + settings.flatMap { ["--set", $0] })
+        let away = try doctor(
+            arguments + ["--set", settings[0], "--set", "shared_state.url=redis://user:hidden-7@127.0.0.1:1/0"])
+        _ = try RealPostgres.ask("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", at: url)
+        let changed = try doctor(arguments + settings.flatMap { ["--set", $0] })
+
+        #expect(good.failed.isEmpty, "\(good.run)")
+        #expect(good.status("shared_state") == "ok" && good.text("network.port").contains("serves at"))
+        #expect(away.failed == ["shared_state"] && !away.run.description.contains("hidden-7"), "\(away.run)")
+        #expect(changed.failed == ["storage.schema"], "\(changed.run)")
     }
 
     @Test func `a running server is seen, read and left alone`() throws {

@@ -25,8 +25,10 @@ package enum Diagnosis {
         findings += AccessCheck.files(settings, configurationFile)
         let holder = databasePath(settings).flatMap { SQLiteStore.holder(of: $0) }
         var inspection: SQLiteInspection?
-        if let storage = await StorageCheck.findings(server: settings.storageURL) {
+        var isShared = false
+        if let storage = await StorageCheck.findings(server: settings) {
             findings += storage
+            isShared = true
         } else {
             let (storage, found) = await StorageCheck.findings(
                 path: databasePath(settings), holder: holder, seconds: integritySeconds)
@@ -36,7 +38,8 @@ package enum Diagnosis {
         findings += AccessCheck.keys(settings, issued: inspection?.adminKeys ?? 0)
         findings += ClockCheck.findings(newest: inspection?.newestRecord, watch)
         findings += LimitCheck.findings(settings)
-        findings.append(await PortCheck.finding(settings, isHeld: holder != nil))
+        findings.append(await PortCheck.finding(settings, isHeld: isShared ? nil : holder != nil))
+        if let sharing = await SharingCheck.finding(settings) { findings.append(sharing) }
         if let inspection {
             findings += await ConnectorCheck.findings(settings, inspection.definitions, connects: connects)
         }

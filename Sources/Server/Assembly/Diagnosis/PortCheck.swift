@@ -7,18 +7,18 @@ import Remote
 enum PortCheck {
     private static let name = "network.port"
 
-    /// - Parameter isHeld: whether a server has this database open.
-    static func finding(_ settings: Settings, isHeld: Bool) async -> Finding {
+    /// - Parameter isHeld: whether a server has this database open; nil where many may.
+    static func finding(_ settings: Settings, isHeld: Bool?) async -> Finding {
         let address = "\(settings.serverHost):\(settings.serverPort)"
         guard settings.serverPort > 0 else { return Finding(name, .ok, "Any free port will be taken.") }
         if let version = await version(settings) {
-            guard !isHeld else { return Finding(name, .ok, "Weir \(version) serves at \(address).") }
+            guard isHeld == false else { return Finding(name, .ok, "Weir \(version) serves at \(address).") }
             return Finding(
                 name, .fail, "Weir \(version) serves at \(address), with another database.",
                 "Stop it, or set server.port.")
         }
         guard let reason = bindFailure(settings) else { return Finding(name, .ok, "\(address) is free.") }
-        if settings.tlsEnabled, isHeld, reason == EADDRINUSE {
+        if settings.tlsEnabled, isHeld != false, reason == EADDRINUSE {
             return Finding(
                 name, .ok,
                 "\(address) is taken, by the server with this database as it seems: its certificate is not "

@@ -1,3 +1,4 @@
+import Configuring
 import Glibc
 import Storage
 import StorageMySQL
@@ -52,18 +53,19 @@ enum StorageCheck {
 
     /// A database on a server: does it answer, and is its schema one we know. Nothing is made or changed.
     /// - Returns: nil where the URL is of no such database.
-    static func findings(server url: String) async -> [Finding]? {
+    static func findings(server settings: Settings) async -> [Finding]? {
+        let url = settings.storageURL
         if url.hasPrefix("postgres") {
-            return await findings("PostgreSQL") { () throws(StorageFailure) in
+            return await findings("PostgreSQL", settings) { () throws(StorageFailure) in
                 try await PostgresStore.inspect(url: url)
             }
         }
         guard url.hasPrefix("mysql") || url.hasPrefix("mariadb") else { return nil }
-        return await findings("MySQL") { () throws(StorageFailure) in try await MySQLStore.inspect(url: url) }
+        return await findings("MySQL", settings) { () throws(StorageFailure) in try await MySQLStore.inspect(url: url) }
     }
 
     private static func findings(
-        _ engine: String, _ inspect: () async throws(StorageFailure) -> (version: Int, known: Int)
+        _ engine: String, _ settings: Settings, _ inspect: () async throws(StorageFailure) -> (version: Int, known: Int)
     ) async -> [Finding] {
         do throws(StorageFailure) {
             let (version, known) = try await inspect()
@@ -75,6 +77,18 @@ enum StorageCheck {
                         "storage.schema", .fail,
                         "The schema has version \(version); this program knows up to \(known).",
                         "Use the newer Weir that wrote it."),
+                ]
+            }
+            let strange = try? await SchemaReport.status(settings).steps.first {
+                $0.state != "applied" && $0.state != "pending"
+            }
+            if let strange {
+                return [
+                    open,
+                    Finding(
+                        "storage.schema", .fail,
+                        "The migration \(strange.version) was applied in another form than this program's (\(strange.state)).",
+                        "Look with `weir migrate verify`; somebody changed the table schema_migrations or the program."),
                 ]
             }
             let text = "The schema has version \(version); this program brings it to \(known)."

@@ -4,6 +4,8 @@ package enum Catalogue {
         package let name: String
         package let help: String
         package let kind: Kind
+        /// A counter's steps in one of what it shows: 1,000,000 for seconds that are counted in microseconds.
+        package var steps = 1.0
 
         package enum Kind: String, Sendable { case counter, gauge, histogram }
     }
@@ -17,7 +19,7 @@ package enum Catalogue {
     package static let messages = Metric(
         name: "weir_messages_total", help: "Runs of a channel's workflow by outcome.", kind: .counter)
     package static let messageDuration = Metric(
-        name: "weir_message_duration_seconds", help: "Time from a request's head to the end of its run.",
+        name: "weir_message_duration_seconds", help: "Time from a whole request to the end of its run.",
         kind: .histogram)
     package static let rateLimitRejections = Metric(
         name: "weir_rate_limit_rejections_total", help: "Requests refused by a rate limit, by scope.", kind: .counter)
@@ -133,9 +135,9 @@ package enum Catalogue {
         name: "weir_storage_acquisitions_total",
         help: "Callers that wanted a connection by outcome: granted, refused because none was free in time.",
         kind: .counter)
-    package static let storageWaitedMicroseconds = Metric(
-        name: "weir_storage_waited_microseconds_total", help: "Time that callers waited for a connection.",
-        kind: .counter)
+    package static let storageWait = Metric(
+        name: "weir_storage_wait_seconds_total", help: "Time that callers waited for a connection.", kind: .counter,
+        steps: 1_000_000)
     package static let storageRetries = Metric(
         name: "weir_storage_retries_total",
         help: "Work that the database server undid, or that was lost and is safe to repeat, and that was tried again.",
@@ -165,7 +167,7 @@ package enum Catalogue {
         httpConnectionsRefused, tlsHandshakeFailures, tlsCertificateExpiry, tlsReloads, accessLogDropped, spans,
         errors, cronOccurrences, cronLag, cronPending, cronContention, cronReconcile, storageConnections,
         storageWaiting,
-        storageConnectionEvents, storageAcquisitions, storageWaitedMicroseconds, storageRetries,
+        storageConnectionEvents, storageAcquisitions, storageWait, storageRetries,
         sharedStateUp, sharedStateDuration, sharedStateFailures, sharedStateFallbacks, sharedStateGivenUp,
     ]
 }

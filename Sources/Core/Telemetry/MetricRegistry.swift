@@ -96,15 +96,17 @@ package final class MetricRegistry: Sendable {
         var text = ""
         for metric in order {
             text += "# HELP \(metric.name) \(metric.help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
-            for each in series[metric.name] ?? [] { Self.write(each.meter, metric.name, each.labels, to: &text) }
+            for each in series[metric.name] ?? [] { Self.write(each.meter, metric, each.labels, to: &text) }
         }
         return Array(text.utf8)
     }
 
-    private static func write(_ meter: Meter, _ name: String, _ labels: String, to text: inout String) {
+    private static func write(_ meter: Meter, _ metric: Catalogue.Metric, _ labels: String, to text: inout String) {
+        let name = metric.name
         let braced = labels.isEmpty ? "" : "{\(labels)}"
         switch meter {
-        case .counter(let counter): text += "\(name)\(braced) \(counter.value)\n"
+        case .counter(let counter) where metric.steps == 1: text += "\(name)\(braced) \(counter.value)\n"
+        case .counter(let counter): text += "\(name)\(braced) \(Double(counter.value) / metric.steps)\n"
         case .gauge(let gauge): text += "\(name)\(braced) \(gauge.value)\n"
         case .histogram(let histogram):
             let (cumulative, sum) = histogram.read()

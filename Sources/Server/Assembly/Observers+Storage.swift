@@ -17,7 +17,7 @@ extension Observers {
         let (open, idle, waiting) = (gauge("open"), gauge("idle"), registry.gauge(Catalogue.storageWaiting))
         let (opened, lost, failed) = (event("opened"), event("lost"), event("failed"))
         let (granted, refused) = (outcome("granted"), outcome("refused"))
-        let waited = registry.counter(Catalogue.storageWaitedMicroseconds)
+        let waited = registry.counter(Catalogue.storageWait)
         let retries = registry.counter(Catalogue.storageRetries)
         let told = Mutex(PoolFigures())
         return {

@@ -48,7 +48,7 @@ import Testing
         #expect(try value("connection_events_total", #"{event="opened"}"#) >= 2)
         #expect(try value("acquisitions_total", #"{outcome="granted"}"#) > 0)
         #expect(try value("acquisitions_total", #"{outcome="refused"}"#) == 0)
-        #expect(try value("waited_microseconds_total") > 0 && value("retries_total") >= 0)
+        #expect(try value("wait_seconds_total") > 0 && value("retries_total") >= 0)
 
         server.stop(.fast)
         #expect(try RunningWeir.eventually { try value("connection_events_total", #"{event="lost"}"#) >= 2 })

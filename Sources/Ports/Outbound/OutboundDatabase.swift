@@ -54,7 +54,7 @@ package struct SQLChange: Sendable, Equatable {
     }
 }
 
-package enum DatabaseFailure: Error, Sendable, Equatable {
+package enum DatabaseFailure: Error, Sendable, Equatable, CustomStringConvertible {
     case unreachable(String)
     case timedOut
     /// The database refused the statement: its reason, for whoever wrote it.
@@ -63,6 +63,14 @@ package enum DatabaseFailure: Error, Sendable, Equatable {
     case refusedAddress(String)
     /// Nothing goes out here, and this call was not recorded.
     case notRecorded(String)
+
+    package var description: String {
+        switch self {
+        case .unreachable(let reason), .refused(let reason), .refusedAddress(let reason), .notRecorded(let reason):
+            reason
+        case .timedOut: "There was no answer in time."
+        }
+    }
 }
 
 /// A database of somebody else's.

@@ -62,7 +62,7 @@ package struct OutboundReply: Sendable {
 }
 
 /// Why there is no reply.
-package enum OutboundFailure: Error, Sendable, Equatable {
+package enum OutboundFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The URL is none that can be called.
     case malformed(String)
     /// The host leads to an address that may not be called. Nothing was sent.
@@ -74,6 +74,15 @@ package enum OutboundFailure: Error, Sendable, Equatable {
     case tooLarge(Int)
     /// Nothing goes out here, and this call was not recorded.
     case notRecorded(String)
+
+    package var description: String {
+        switch self {
+        case .malformed(let reason), .refusedAddress(let reason), .unreachable(let reason), .notRecorded(let reason):
+            reason
+        case .timedOut: "There was no answer in time."
+        case .tooLarge(let bytes): "The answer has more than the \(bytes) bytes allowed."
+        }
+    }
 }
 
 /// Calls other systems over HTTP. Redirects are followed for GET and HEAD only, a few times, each behind the same rules

@@ -71,7 +71,7 @@ package protocol StateSharing: Sendable {
 package typealias Answer<Value> = @Sendable (Result<Value, SharedStateFailure>) -> Void
 
 /// Why a decision was not made, or not told.
-package enum SharedStateFailure: Error, Sendable, Equatable {
+package enum SharedStateFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// No answer within the deadline.
     case late
     /// There is no connection; it was not asked.
@@ -86,6 +86,13 @@ package enum SharedStateFailure: Error, Sendable, Equatable {
         switch self {
         case .late, .lost: true
         case .unreachable, .refused: false
+        }
+    }
+
+    package var description: String {
+        switch self {
+        case .late: "There was no answer in time."
+        case .unreachable(let reason), .lost(let reason), .refused(let reason): reason
         }
     }
 

@@ -1,5 +1,5 @@
 /// Why the store did not do what it was asked.
-package enum StorageFailure: Error, Sendable, Equatable {
+package enum StorageFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// Somebody else changed it first; load again and decide anew.
     case conflict
     /// The store cannot be reached or is full; asking again later may help.
@@ -14,4 +14,6 @@ package enum StorageFailure: Error, Sendable, Equatable {
         case .unavailable(let reason), .broken(let reason): reason
         }
     }
+
+    package var description: String { sentence }
 }

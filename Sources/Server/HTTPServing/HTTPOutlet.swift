@@ -24,8 +24,9 @@ class HTTPOutlet {
 
     var protocolName: StaticString { head.isHTTP10 ? "HTTP/1.0" : "HTTP/1.1" }
 
-    func request(body: ByteBuffer) -> HTTPRequest {
-        HTTPRequest(head: head, body: body, receivedAt: receivedAt, peer: peer)
+    /// - Parameter time: since when it is worked on.
+    func request(body: ByteBuffer, at time: UInt64? = nil) -> HTTPRequest {
+        HTTPRequest(head: head, body: body, receivedAt: time ?? receivedAt, peer: peer)
     }
 
     func begin() -> UInt64 {

@@ -53,7 +53,9 @@ class HTTPReceiver<Handler: HTTPHandling>: HTTPOutlet {
         let reply = HTTPReplyHandle(
             connection: NIOLoopBound(self, eventLoop: context.eventLoop), exchange: exchange,
             eventLoop: context.eventLoop)
-        handler.handle(request(body: whole), reply: reply)
+        // How long a body was on its way is not the time of what it is for.
+        let wholeAt = body.readableBytes > 0 ? Stopwatch.nanoseconds() : receivedAt
+        handler.handle(request(body: whole, at: wholeAt), reply: reply)
     }
 
     override func count(_ response: HTTPResponse) { handler.answered(response, to: HTTPExchange(outlet: self)) }

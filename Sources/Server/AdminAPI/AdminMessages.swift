@@ -64,6 +64,8 @@ package struct EngineStatus: Sendable {
     package var workflowCount: Int
     package var channels: [String]
     package var issues: [(channelID: String, workflowID: String, message: String)]
+    /// Connectors that do not load, and why.
+    package var connectorFaults: [(id: String, message: String)] = []
 
     package init(
         version: String, generation: Int64, uptimeSeconds: Int, workflowCount: Int, channels: [String],

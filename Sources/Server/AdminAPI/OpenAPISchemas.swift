@@ -171,7 +171,8 @@ enum OpenAPISchemas {
         "channels","load_issues"],"properties":{"version":{"type":"string"},"generation":{"type":"integer"},\#
         "uptime_seconds":{"type":"integer"},"workflows_count":{"type":"integer"},"active_workflows":{"type":"integer"},\#
         "channels":{"type":"array","items":{"type":"string"}},"load_issues":{"type":"array","items":{"type":"object",\#
-        "properties":{"channel_id":{"type":"string"},"workflow_id":{"type":"string"},"message":{"type":"string"}}}}}},
+        "properties":{"channel_id":{"type":"string"},"workflow_id":{"type":"string"},\#
+        "connector_id":{"type":"string"},"message":{"type":"string"}}}}}},
         "Reloaded":{"type":"object","required":["reloaded","workflows_count"],\#
         "properties":{"reloaded":{"type":"boolean"},"workflows_count":{"type":"integer"},\#
         "engine":{"$ref":"#/components/schemas/EngineStatus"}}},

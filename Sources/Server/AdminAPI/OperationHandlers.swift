@@ -90,6 +90,13 @@ enum OperationHandlers {
             JSONWriter.write(issue.message, into: &buffer)
             buffer.append("}")
         }
+        for (place, fault) in status.connectorFaults.enumerated() {
+            buffer.append(place > 0 || !status.issues.isEmpty ? ",{\"connector_id\":" : "{\"connector_id\":")
+            JSONWriter.write(fault.id, into: &buffer)
+            buffer.append(",\"message\":")
+            JSONWriter.write(fault.message, into: &buffer)
+            buffer.append("}")
+        }
         buffer.append("]}")
     }
 

@@ -71,12 +71,19 @@ final class Engine: EngineControl {
 
     func status() -> EngineStatus {
         let snapshot = state.current
-        return EngineStatus(
+        var status = EngineStatus(
             version: WeirServer.version, generation: snapshot.generation,
             uptimeSeconds: Int((Stopwatch.nanoseconds() - startedAt) / 1_000_000_000),
             workflowCount: snapshot.workflowCount, channels: snapshot.channels.keys.sorted(),
             issues: snapshot.quarantined.values.map { ($0.channelID, $0.workflowID, $0.message) })
+        status.connectorFaults = snapshot.connectors.faults.sorted { $0.key < $1.key }.map {
+            ($0.key, $0.value.message)
+        }
+        return status
     }
+
+    /// Whether a connector's secrets were sealed with another key than this instance's.
+    var hasForeignSecrets: Bool { state.current.connectors.faults.values.contains(where: \.isForeign) }
 
     /// Of the definitions that are served.
     var generation: Int64 { state.current.generation }

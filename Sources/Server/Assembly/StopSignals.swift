@@ -26,8 +26,14 @@ struct StopSignals: Sendable {
         }
     }
 
-    func wait() async {
-        for await _ in signals { break }
-        for source in sources { source.cancel() }
+    func wait() async { for await _ in signals { return } }
+
+    /// After ``wait()``: returns when somebody asks again, a second or more later. A terminal and a parent process may
+    /// both tell us of the same Ctrl-C.
+    func waitForAnother() async {
+        let first = ContinuousClock.now
+        for await _ in signals where ContinuousClock.now - first > .seconds(1) { return }
     }
+
+    func cancel() { for source in sources { source.cancel() } }
 }

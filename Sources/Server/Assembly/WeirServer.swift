@@ -1,6 +1,7 @@
 import AdminAPI
 import Channels
 package import Configuring
+import Connectors
 import Definitions
 import Glibc
 import HTTPAPI
@@ -41,13 +42,40 @@ package enum WeirServer {
         do throws(StorageFailure) { try await parts.membership.beatOnce() } catch {
             throw StartFailure("The database does not take this instance as a member: \(error.sentence)")
         }
+        do {
+            let (stop, url) = try await begin(parts, settings, definitions, secrets, logger)
+            started(url)
+            await parts.run {
+                await stop.wait()
+                Task {
+                    await stop.waitForAnother()
+                    logger.warning("stopped at once, as asked a second time; what was accepted is on disk")
+                    _exit(1)
+                }
+            }
+            stop.cancel()
+        } catch {
+            // Nobody waits for a member that never was one.
+            await parts.membership.leave()
+            throw error
+        }
+        await store.close()
+        logger.notice("stopped")
+    }
+
+    /// Brings everything up, to where requests are answered.
+    private static func begin(
+        _ parts: ServerParts, _ settings: Settings, _ definitions: [StartDefinition], _ secrets: ConnectorSecrets,
+        _ logger: Logger
+    ) async throws -> (stop: StopSignals, url: String) {
         if !definitions.isEmpty {
             try await StartDefinition.apply(definitions, to: parts.desk, functions: parts.functions, secrets: secrets)
+            logger.notice("definitions are applied", metadata: ["files": "\(definitions.count)"])
         }
-        do throws(StorageFailure) { try await parts.keys.load(from: store) } catch {
+        do throws(StorageFailure) { try await parts.keys.load(from: parts.store) } catch {
             throw StartFailure("The admin keys cannot be read: \(error.sentence)")
         }
-        _ = try await parts.engine.reload()
+        try await load(parts, logger)
         await parts.queue.countBacklogOnce()
         let stop = await StopSignals()
         let port = try await listen(parts, settings)
@@ -57,10 +85,19 @@ package enum WeirServer {
         parts.operations.setReady(true)
         logger.notice(
             "ready", metadata: ["host": "\(settings.serverHost)", "port": "\(port)", "version": "\(version)"])
-        started(url)
-        await parts.run(until: stop.wait)
-        await store.close()
-        logger.notice("stopped")
+        return (stop, url)
+    }
+
+    /// A member that cannot read the secrets of the others would fail its share of the calls.
+    private static func load(_ parts: ServerParts, _ logger: Logger) async throws {
+        for fault in try await parts.engine.reload().connectorFaults {
+            logger.error(
+                "a connector does not load", metadata: ["connector": "\(fault.id)", "reason": "\(fault.message)"])
+        }
+        guard parts.engine.hasForeignSecrets, parts.membership.view?.alive.count ?? 1 > 1 else { return }
+        throw StartFailure(
+            "The connectors' secrets were sealed with another key than storage.connector_encryption_key: set the same on every instance."
+        )
     }
 
     private static func listen(_ parts: ServerParts, _ settings: Settings) async throws -> Int {

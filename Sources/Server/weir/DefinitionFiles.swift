@@ -2,7 +2,7 @@ import Assembly
 import Foundation
 import Remote
 
-/// Reads definitions from a file, or from every `.json` file of a folder.
+/// Reads definitions from a file, or from every `.json` file of a folder and its folders; as `weir apply` does.
 enum DefinitionFiles {
     static func read(_ path: String) throws -> [StartDefinition] {
         var isFolder: ObjCBool = false
@@ -11,10 +11,10 @@ enum DefinitionFiles {
         }
         let names =
             isFolder.boolValue
-            ? try FileManager.default.contentsOfDirectory(atPath: path).filter {
-                $0.hasSuffix(".json") && !LocalDefinition.isOfCases($0)
-            }.sorted()
-                .map { path + "/" + $0 } : [path]
+            ? LocalDefinition.jsonFiles(below: path).filter { !LocalDefinition.isOfCases($0) } : [path]
+        guard !names.isEmpty else {
+            throw StartFailure("The folder `\(path)` has no .json file with a definition.")
+        }
         return try names.map { StartDefinition(file: $0, text: Array(try Data(contentsOf: URL(fileURLWithPath: $0)))) }
     }
 }

@@ -124,7 +124,11 @@ package struct ConnectorSecrets: Sendable {
                         stage: "secret_resolution", message: "\(name): the file `\(text.dropFirst(7))` cannot be read.")
             } else if SecretBox.isSealed(text) {
                 if let value = box.open(text) { return value }
-                fault = fault ?? .init(stage: "secret_resolution", message: "\(name): it was sealed with another key.")
+                fault =
+                    fault
+                    ?? .init(
+                        stage: "secret_resolution", message: "\(name): it was sealed with another key.", isForeign: true
+                    )
             }
             return text
         }
@@ -183,4 +187,6 @@ package struct ConnectorSecrets: Sendable {
 package struct ConnectorFault: Error, Sendable, Equatable {
     package var stage: String
     package var message: String
+    /// A secret was sealed with another key.
+    package var isForeign = false
 }

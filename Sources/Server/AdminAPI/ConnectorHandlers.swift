@@ -26,7 +26,7 @@ enum ConnectorHandlers {
         ) { api, call in ImportHandlers.verdict(api.connectorDetails(of: call.body)) },
         .init(
             "POST", base + "/import", tag: "connectors", "Import many connectors",
-            query: ["on_conflict", "dry_run"], body: "ConnectorDrafts", answer: .one("ImportReport")
+            query: ["on_conflict", "dry_run", "wait"], body: "ConnectorDrafts", answer: .one("ImportReport")
         ) { try await ConnectorImport.importAll($0, $1) },
         .init(
             "GET", base + "/export", tag: "connectors", "All connectors, as import takes them; secrets masked",

@@ -40,7 +40,7 @@ enum DefinitionHandlers {
                 answer: .one("Verdict"), scope: .draft
             ) { try await ImportHandlers.validate(kind, $0, $1) },
             .init(
-                "POST", base + "/import", tag: name, "Create many drafts", query: ["on_conflict", "dry_run"],
+                "POST", base + "/import", tag: name, "Create many drafts", query: ["on_conflict", "dry_run", "wait"],
                 body: schema + "Drafts", answer: .one("ImportReport"), scope: .draft
             ) { try await ImportHandlers.importAll(kind, $0, $1) },
             .init(

@@ -136,6 +136,7 @@ struct ClusterTexts: Sendable {
         wanted.generation = numbers["wanted"] ?? 0
         wanted.adminKeys = numbers["admin_keys"] ?? 0
         wanted.reloads = numbers["reloads"] ?? 0
+        wanted.newest = numbers["generation"] ?? 0
         wanted.announcedAt = Timestamp(microseconds: numbers["announced_at"] ?? 0)
         let leader = row.text(1)
         return ClusterView(

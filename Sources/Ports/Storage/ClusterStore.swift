@@ -66,10 +66,23 @@ package struct ClusterView: Sendable, Equatable {
         package var generation: Int64 = 0
         package var adminKeys: Int64 = 0
         package var reloads: Int64 = 0
+        /// The newest generation there is, announced or not; nil where nobody else could know another.
+        package var newest: Int64?
         /// When the newest of them was announced.
         package var announcedAt = Timestamp(microseconds: 0)
 
         package init() {}
+
+        /// Whether what was wanted before cannot have come to be this: the database is another, or an older state of it, as
+        /// after a failover that lost changes, or a restore.
+        package func isRewound(from last: Wanted) -> Bool {
+            let isLess =
+                generation < last.generation || adminKeys < last.adminKeys || reloads < last.reloads
+                || newest ?? 0 < last.newest ?? 0
+            var same = last
+            same.announcedAt = announcedAt
+            return isLess || same == self && announcedAt != last.announcedAt
+        }
     }
 
     package init(now: Timestamp, members: [ClusterMember], leader: String?, epoch: Int64, wanted: Wanted) {

@@ -119,19 +119,20 @@ package final class AdminKeys: Sendable {
 
 /// Keys made over the API.
 extension AdminKeys {
-    package func load(from store: any AdminKeyStore) async throws(StorageFailure) {
-        install(try await store.loadAdminKeys())
+    /// - Parameter isAnew: also where the store has an older state than is known.
+    package func load(from store: any AdminKeyStore, anew isAnew: Bool = false) async throws(StorageFailure) {
+        install(try await store.loadAdminKeys(), anew: isAnew)
     }
 
-    /// In effect when it returns; an older state than is known already changes nothing.
-    func install(_ snapshot: AdminKeySnapshot) {
+    /// In effect when it returns; an older state than is known already changes nothing, unless `anew`.
+    func install(_ snapshot: AdminKeySnapshot, anew isAnew: Bool = false) {
         let keys = snapshot.records.map { record in
             Known(
                 hash: AdminKeyHash(digest: record.hash), principal: Principal(name: record.id, scope: record.scope),
                 expiresAt: record.expiresAt)
         }
         issued.withLock { issued in
-            guard snapshot.generation > issued.snapshot.generation else { return }
+            guard isAnew || snapshot.generation > issued.snapshot.generation else { return }
             issued.snapshot = snapshot
             issued.keys = keys
             issued.uses = issued.uses.filter { use in snapshot.records.contains { $0.id == use.key } }

@@ -32,11 +32,13 @@ enum ClusterDuties {
                 record.queued = queue.bounds.count
                 record.activeWorkers = queue.activeWorkers
             },
-            follow: { wanted, reloads in
+            follow: { wanted, reloads, isRewound in
                 do {
-                    if keys.generation < wanted.adminKeys { try await keys.load(from: store) }
-                    if engine.generation < wanted.generation || reloads < wanted.reloads {
-                        _ = try await engine.reload()
+                    if isRewound || keys.generation < wanted.adminKeys {
+                        try await keys.load(from: store, anew: isRewound)
+                    }
+                    if isRewound || engine.generation < wanted.generation || reloads < wanted.reloads {
+                        _ = try await engine.load(anew: isRewound)
                     }
                     return true
                 } catch {

@@ -47,14 +47,17 @@ final class Engine: EngineControl {
         workflows = registry.gauge(Catalogue.activeWorkflows)
     }
 
-    func reload() async throws(Problem) -> EngineStatus {
+    func reload() async throws(Problem) -> EngineStatus { try await load() }
+
+    /// - Parameter isAnew: also where the database has an older generation than is served.
+    func load(anew isAnew: Bool = false) async throws(Problem) -> EngineStatus {
         let began = Stopwatch.nanoseconds()
         defer { duration.observe(seconds: Double(Stopwatch.nanoseconds() - began) / 1e9) }
         do throws(Problem) {
             let book = try await desk.book()
             let built = await builder.build(book.snapshot, previous: state.current)
             // A slower reload of an older generation must not undo a newer one.
-            state.swap(for: built) { $0.generation <= built.generation }
+            state.swap(for: built) { isAnew || $0.generation <= built.generation }
             alarm.ring()  // schedules may have changed
             let current = state.current
             let names = Set(current.channels.keys).union(current.quarantined.values.map(\.channel))

@@ -31,6 +31,10 @@ extension Observers {
                         "joined": "\(joined.sorted().joined(separator: ","))",
                         "left": "\(left.sorted().joined(separator: ","))",
                     ])
+            case .rewound:
+                logger.warning(
+                    "the database has an older state than before, as after a restore or a failover: everything is loaded again"
+                )
             case .followed(let late):
                 followed.increment()
                 lag.observe(seconds: max(0, late.inSeconds))

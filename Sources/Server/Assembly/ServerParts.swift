@@ -258,7 +258,7 @@ struct ServerParts: Sendable {
                 switch event {
                 case .leadership: alarm.ring()
                 case .members(_, let left) where !left.isEmpty: bell.ring()
-                case .members, .beat, .beatFailed, .lapsed, .followed: break
+                case .members, .beat, .beatFailed, .lapsed, .followed, .rewound: break
                 }
             })
     }

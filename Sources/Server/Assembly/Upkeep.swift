@@ -90,7 +90,9 @@ final class Upkeep: Sendable {
     private func pingOnce() async {
         do throws(StorageFailure) {
             try await store.ping()
-            operations.setStorageUp(true)
+            // A database that answers, and takes no heartbeat, has lost its tables or keeps them locked.
+            let silence = membership.isShared ? membership.silence : 0
+            operations.setStorageUp(silence < 2 * membership.settings.ttl.inSeconds)
         } catch {
             operations.setStorageUp(false)
             logger.error("the database does not answer", metadata: ["reason": "\(error)"])

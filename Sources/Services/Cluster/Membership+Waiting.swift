@@ -21,7 +21,7 @@ extension Membership {
         while true {
             let view = try await look(fresh: true)
             let alive = view.alive
-            let behind = alive.filter { !$0.record.has(wanted) }.map(\.record.id)
+            let behind = alive.filter { !$0.record.has(wanted) || $0.record.isAhead(of: view.wanted) }.map(\.record.id)
             if behind.isEmpty || ContinuousClock.now - start >= limit || Task.isCancelled {
                 return Progress(live: alive.count, behind: behind)
             }
@@ -34,5 +34,10 @@ extension Membership {
 extension InstanceRecord {
     func has(_ wanted: ClusterView.Wanted) -> Bool {
         generation >= wanted.generation && adminKeys >= wanted.adminKeys && reloads >= wanted.reloads
+    }
+
+    /// What it has, nobody wants any more: the database was rewound, and this instance has not heard of it yet.
+    func isAhead(of wanted: ClusterView.Wanted) -> Bool {
+        generation > wanted.newest ?? .max || adminKeys > wanted.adminKeys || reloads > wanted.reloads
     }
 }

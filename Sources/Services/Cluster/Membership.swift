@@ -23,13 +23,16 @@ package final class Membership: Sendable {
         /// Fills in figures and what is served; called with each beat.
         package var describe: @Sendable (inout InstanceRecord) -> Void
         /// Brings definitions and keys up to what is wanted.
-        /// - Parameter reloads: the orders to reload that were followed already.
+        /// - Parameters:
+        ///   - reloads: the orders to reload that were followed already.
+        ///   - isRewound: what is known here may be newer than what is wanted, and goes all the same.
         /// - Returns: whether it is done.
-        package var follow: @Sendable (_ wanted: ClusterView.Wanted, _ reloads: Int64) async -> Bool
+        package var follow: @Sendable (_ wanted: ClusterView.Wanted, _ reloads: Int64, _ isRewound: Bool) async -> Bool
 
         package init(
             describe: @escaping @Sendable (inout InstanceRecord) -> Void,
-            follow: @escaping @Sendable (_ wanted: ClusterView.Wanted, _ reloads: Int64) async -> Bool
+            follow:
+                @escaping @Sendable (_ wanted: ClusterView.Wanted, _ reloads: Int64, _ isRewound: Bool) async -> Bool
         ) {
             self.describe = describe
             self.follow = follow
@@ -42,6 +45,8 @@ package final class Membership: Sendable {
         var isLeaving = false
         /// Orders to reload that were given before this instance loaded, or that it has followed.
         var reloads: Int64 = 0
+        /// Of the standing's, those that were followed.
+        var rewinds = 0
         var duties: Duties?
     }
 
@@ -183,7 +188,7 @@ package final class Membership: Sendable {
         state.withLock { state in
             state.duties?.describe(&state.record)
             state.record.reloads = state.reloads
-            return !state.record.has(wanted)
+            return state.rewinds != state.standing.rewinds || !state.record.has(wanted)
         }
     }
 
@@ -191,10 +196,17 @@ package final class Membership: Sendable {
         while !isStopped.load(ordering: .relaxed) {
             _ = await behind.wait(atMost: .seconds(60))
             guard !isStopped.load(ordering: .relaxed), let wanted = view?.wanted,
-                case (let duties?, let reloads) = state.withLock({ ($0.duties, $0.reloads) }), isBehind(wanted)
+                case (let duties?, let reloads, let followed, let rewinds) = state.withLock({
+                    ($0.duties, $0.reloads, $0.rewinds, $0.standing.rewinds)
+                }), isBehind(wanted)
             else { continue }
-            guard await duties.follow(wanted, reloads) else { continue }  // the next beat asks again
-            state.withLock { $0.reloads = max($0.reloads, wanted.reloads) }
+            let isRewound = followed != rewinds
+            if isRewound { observe(.rewound) }
+            guard await duties.follow(wanted, reloads, isRewound) else { continue }  // the next beat asks again
+            state.withLock {
+                $0.reloads = isRewound ? wanted.reloads : max($0.reloads, wanted.reloads)
+                $0.rewinds = rewinds
+            }
             observe(.followed(after: clock.now() - wanted.announcedAt))
             next.ring()  // the others want to know
         }
@@ -236,6 +248,8 @@ package enum MembershipEvent: Sendable {
     /// Its beats were late: others may have taken over what it held.
     case lapsed
     case members(joined: Set<String>, left: Set<String>)
+    /// The database is an older state of itself, or another: everything is loaded again.
+    case rewound
     /// What was announced is in effect here, so long after it was.
     case followed(after: Duration)
 }

@@ -43,6 +43,50 @@ import Testing
         upstream.requests.reduce(into: [:]) { $0[$1.path, default: 0] += 1 }
     }
 
+    /// As after a restore, or a failover to a standby that lagged: the numbers of changes begin again where they were.
+    @Test func `a database that goes back is followed, and changes reach everybody again`() throws {
+        let cluster = try RunningCluster(2)
+        try cluster.settle()
+        func version(_ number: Int, by place: Int) throws -> Client.Reply {
+            let tasks = Client.parse + "," + Client.map("m", "data.v", "\(number)")
+            let client = cluster.client(place)
+            if number == 1 {
+                try client.deploy("w", tasks: tasks)
+                return try client.call("POST", "\(Client.admin)/engine/reload?wait=all")
+            }
+            #expect(try client.call("POST", "\(Client.admin)/workflows/w/versions").status == 201)
+            let body = #"{"workflow_id":"w","name":"w","tasks":[\#(tasks)]}"#
+            #expect(try client.call("PUT", "\(Client.admin)/workflows/w", body).status == 200)
+            return try client.call("PATCH", "\(Client.admin)/workflows/w/status?wait=all", #"{"status":"active"}"#)
+        }
+        func served(_ place: Int) throws -> Int? {
+            try cluster.client(place).call("POST", "\(Client.data)/w", "{}").data["v"] as? Int
+        }
+        _ = try version(1, by: 0)
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("weir-\(UUID().uuidString).sql").path
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        try RealPostgres.program("pg_dump", ["--clean", "--if-exists", "-f", file, cluster.storageURL])
+        for number in 2...5 { #expect(try version(number, by: number % 2).header("weir-instances") == "2/2") }
+        #expect(try served(0) == 5 && served(1) == 5)
+
+        try RealPostgres.program("psql", ["-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", file, cluster.storageURL])
+        for place in 0..<2 { try RunningCluster.wait("instance \(place) went back") { try served(place) == 1 } }
+        let changed = try version(7, by: 0)
+
+        #expect(changed.status == 200 && changed.header("weir-instances") == "2/2", "\(changed.head)")
+        #expect(try served(0) == 7 && served(1) == 7)
+    }
+
+    @Test func `a database without its tables is not said to be well`() throws {
+        let cluster = try RunningCluster(1)
+        try cluster.settle()
+        _ = try RealPostgres.ask("DROP SCHEMA public CASCADE; CREATE SCHEMA public", at: cluster.storageURL)
+
+        try RunningCluster.wait("it is not ready") {
+            try cluster.client(0).call("GET", "/readyz").status == 503
+        }
+    }
+
     @Test func `a leader that is killed is followed, and each of its runs is done once elsewhere`() throws {
         let upstream = try Upstream { _ in .reply(status: 200, body: "{}") }
         let cluster = try RunningCluster(3, Self.loose)

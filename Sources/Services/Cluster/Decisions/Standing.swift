@@ -20,6 +20,8 @@ package struct Standing: Sendable, Equatable {
     package private(set) var view: ClusterView?
     /// How often others may have taken this one for dead: what it held before, they may hold now.
     package private(set) var lapses = 0
+    /// How often the database turned out to be an older state than was seen before: what is served is not to be trusted.
+    package private(set) var rewinds = 0
 
     /// - Parameter isShared: whether others can be on the same database.
     package init(id: String, ttl: Duration, isShared: Bool, runsSchedules: Bool) {
@@ -41,6 +43,7 @@ package struct Standing: Sendable, Equatable {
             judgesFrom = sentAt + ttl
         }
         lastSent = sentAt
+        if let last = self.view, view.wanted.isRewound(from: last.wanted) { rewinds += 1 }
         self.view = view
         guard view.leader == id else {
             leadsUntil = 0

@@ -6,6 +6,11 @@ package struct PostgresDialect: Dialect {
 
     package var name: String { "PostgreSQL" }
     package func mark(_ number: Int) -> String { "$\(number)" }
+    package func rights(isEmpty: Bool) -> String? {
+        isEmpty
+            ? "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+            : "SELECT has_table_privilege('traces', 'INSERT') AND has_table_privilege('instances', 'DELETE')"
+    }
     package var emptyBytes: String { "''::bytea" }
     package func isTrue(_ column: String) -> String { column }
     package func isFalse(_ column: String) -> String { "NOT \(column)" }

@@ -7,6 +7,10 @@ package protocol Dialect: Sendable {
     /// How the parameter of that number is marked, from 1.
     func mark(_ number: Int) -> String
 
+    /// Asks whether the user may do what a server does: make tables where there are none, else write to them; nil where the
+    /// database cannot be asked.
+    func rights(isEmpty: Bool) -> String?
+
     /// Bytes of length 0.
     var emptyBytes: String { get }
 
@@ -97,6 +101,7 @@ extension Dialect {
     package func isFalse(_ column: String) -> String { "\(column) = 0" }
     package var lockingRows: String { " FOR UPDATE" }
     package var lockingFreeRows: String { " FOR UPDATE SKIP LOCKED" }
+    package func rights(isEmpty: Bool) -> String? { nil }
     package var sharingRows: String { " FOR SHARE" }
     package var isShared: Bool { false }
     package var now: String { "0" }

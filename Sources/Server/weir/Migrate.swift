@@ -13,14 +13,19 @@ struct Migrate: AsyncParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Which migrations are applied; a server may run meanwhile.")
+            abstract: "Which migrations are applied; a server may run meanwhile.",
+            discussion: "The exit code is 1 where one was applied in another form, or is not known here.")
         @OptionGroup var options: SettingOptions
         @Option(name: [.short, .long], help: "table for people, json for programs.")
         var output = ServerOptions.Format.table
 
         func run() async throws {
             let settings = try options.read()
-            try await Migrate.run { Migrate.show(try await SchemaReport.status(settings), output) }
+            try await Migrate.run {
+                let report = try await SchemaReport.status(settings)
+                Migrate.show(report, output)
+                if report.strange != nil { throw ExitCode(1) }
+            }
         }
     }
 

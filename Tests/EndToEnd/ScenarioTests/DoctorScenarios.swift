@@ -72,7 +72,14 @@ import Testing
         _ = try RealPostgres.ask("UPDATE schema_migrations SET checksum = 'x' WHERE version = 1", at: url)
         let changed = try doctor(arguments + settings.flatMap { ["--set", $0] })
 
+        let reader = "reader_\(UUID().uuidString.prefix(8).lowercased())"
+        _ = try RealPostgres.ask(
+            "CREATE ROLE \(reader) LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO \(reader)", at: url)
+        let reading = url.replacingOccurrences(of: "postgres@", with: "\(reader)@")
+        let mayNot = try doctor(["--storage-url", reading, "--port", "0", "--set", settings[0]])
+
         #expect(good.failed.isEmpty, "\(good.run)")
+        #expect(mayNot.failed == ["storage.schema"] && mayNot.text("storage.schema").contains("write"), "\(mayNot.run)")
         #expect(good.status("shared_state") == "ok" && good.text("network.port").contains("serves at"))
         #expect(away.failed == ["shared_state"] && !away.run.description.contains("hidden-7"), "\(away.run)")
         #expect(changed.failed == ["storage.schema"], "\(changed.run)")

@@ -79,10 +79,11 @@ enum StorageCheck {
                         "Use the newer Weir that wrote it."),
                 ]
             }
-            let strange = try? await SchemaReport.status(settings).steps.first {
-                $0.state != "applied" && $0.state != "pending"
+            let report = try? await SchemaReport.status(settings)  // it answered a moment ago
+            if let hindrance = report?.hindrance {
+                return [open, Finding("storage.schema", .fail, hindrance, "A server does not start on it.")]
             }
-            if let strange {
+            if let strange = report?.strange {
                 return [
                     open,
                     Finding(

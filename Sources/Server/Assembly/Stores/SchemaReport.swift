@@ -18,6 +18,12 @@ package struct SchemaReport: Sendable {
     package var missing: [String] = []
     package var added: [String] = []
 
+    /// Why a server does not start on it; nil where nothing is in the way.
+    package var hindrance: String?
+
+    /// A migration that was applied in another form, or that is not known here.
+    package var strange: Step? { steps.first { $0.state != "applied" && $0.state != "pending" } }
+
     /// Nothing to do, and nothing that should not be.
     package var isSound: Bool { steps.allSatisfy { $0.state == "applied" } && missing.isEmpty && added.isEmpty }
 
@@ -26,6 +32,15 @@ package struct SchemaReport: Sendable {
         steps = try await Migrator(driver).states().map {
             Step(version: $0.version, state: $0.kind.rawValue, checksum: $0.checksum)
         }
+        let isEmpty = steps.allSatisfy { $0.state == "pending" }
+        do throws(StorageFailure) {
+            if !isEmpty { try await CopyMark.refuse(driver) }
+            if let query = driver.dialect.rights(isEmpty: isEmpty),
+                try await driver.read([StoreStatement(query)])[0].first?.bool(0) == false
+            {
+                hindrance = "This user may not \(isEmpty ? "make tables in" : "write to") the database."
+            }
+        } catch { hindrance = error.sentence }
     }
 
     /// - Returns: what is there; nil where there is no database yet.

@@ -44,7 +44,7 @@ final class MySQLDatabase: OutboundDatabase {
         guard table.columnCount > 0 else {
             return SQLChange(rowsAffected: table.affected, lastInsertID: table.lastInsertID)
         }
-        return SQLChange(rowsAffected: table.affected, rows: Self.rows(table))
+        return SQLChange(rowsAffected: max(table.affected, table.count), rows: Self.rows(table))
     }
 
     func close() async { try? await made.withLock { $0 }?.get().close() }  // what was never made needs no closing

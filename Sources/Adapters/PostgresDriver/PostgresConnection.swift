@@ -311,6 +311,9 @@ actor PostgresConnection {
                 batches[0].failure = failure
                 batches[0].failedStep = batches[0].place
             }
+        case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+            batches[0].failure = PostgresFailure(sqlState: "0A000", message: "COPY cannot be run here.")
+            lose(.lost("The connection was in the middle of a COPY."))
         case let other: lose(.lost("PostgreSQL answered what was not asked for (\(other.rawValue))."))
         }
     }

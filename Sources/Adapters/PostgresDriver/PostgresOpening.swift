@@ -75,9 +75,12 @@ enum PostgresOpening {
 
     /// What libpq reads in a URL.
     private static func options(_ url: String) throws(PostgresFailure) -> [String: String] {
-        guard let options = PQconninfoParse(url, nil) else {
-            // libpq would quote the part it cannot read, which may be of the password.
-            throw .hopeless("The URL cannot be read. Special characters of a password are percent-encoded.")
+        // libpq would quote the part it cannot read, or take for a host, which may be of the password.
+        let isAmbiguous = url.prefix { $0 != "?" }.count { $0 == "@" } > 1
+        guard !isAmbiguous, let options = PQconninfoParse(url, nil) else {
+            throw .hopeless(
+                "The URL cannot be read. Special characters of a password are percent-encoded; parameters are those of libpq."
+            )
         }
         defer { PQconninfoFree(options) }
         var found: [String: String] = [:]

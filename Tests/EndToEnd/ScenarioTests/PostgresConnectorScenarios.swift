@@ -62,6 +62,19 @@ import Testing
         #expect(row["exacts"] as? [String] == ["0.10"] && (row["empty"] as? [Any])?.isEmpty == true)
     }
 
+    @Test func `COPY is refused as the statement it is, and the next call goes on`() throws {
+        let weir = try RunningWeir()
+        let client = Client(weir.port)
+        try connect(client, try RealPostgres.shared().makeDatabase())
+        try deploy(client, "in", "db_write", "COPY pg_temp.nothing FROM STDIN")
+        try deploy(client, "out", "db_write", "COPY (SELECT 1) TO STDOUT")
+        try deploy(client, "next", "db_read", "SELECT 1 AS n")
+
+        #expect(text(try call(client, "out")).contains("COPY cannot be run here"))
+        #expect(try call(client, "in").status == 500)
+        #expect(rows(try call(client, "next")).first?["n"] as? Int == 1)
+    }
+
     @Test func `what a statement leaves in its session, the next does not find`() throws {
         let weir = try RunningWeir()
         let client = Client(weir.port)

@@ -79,13 +79,25 @@ import Testing
     }
 
     /// Threads that open connections are still there when the process ends.
-    @Test func `a start without its database ends with a sentence, each time`() throws {
-        for _ in 0..<4 {
-            let refused = try Self.refusal([
-                "--storage-url", "postgres://weir:secret-4@127.0.0.1:1/d?sslmode=require", "--set", Self.key("5a"),
-            ])
+    @Test func `a start that its database turns away ends with a sentence, each time`() throws {
+        let server = try RealPostgres(isSecured: true)
+        defer { server.stop(.leaving) }
+        let url = "postgres://nobody:secret-4@127.0.0.1:\(server.port)/postgres?sslmode=require"
+        for _ in 0..<15 {
+            let refused = try Self.refusal(["--storage-url", url, "--set", Self.key("5a")])
             #expect(refused.code == 1, "\(refused)")
             #expect(refused.description.contains("cannot be used") && !refused.description.contains("secret-4"))
         }
+    }
+
+    /// What is not encoded is taken apart in the wrong place, and would be named as a host or a port.
+    @Test(arguments: [
+        "postgres://weir:p@ssHidden/x@127.0.0.1:1/d", "postgres://u:12@34:HIDDEN@h:5/d", "mysql://u:p@ssHidden/x@h/d",
+    ])
+    func `a password that is not encoded is not quoted`(url: String) throws {
+        let refused = try Self.refusal(["--storage-url", url, "--set", Self.key("5a")])
+
+        #expect(refused.code == 1 && !refused.description.lowercased().contains("hidden"), "\(refused)")
+        #expect(refused.description.contains("percent-encoded"))
     }
 }

@@ -29,6 +29,8 @@ package struct Timestamp: Sendable, Hashable, Comparable {
 extension Duration {
     /// Whole microseconds, rounded towards zero.
     package var wholeMicroseconds: Int64 {
+        // Up to 18 seconds, as nearly all limits are, one division does.
+        if let few = UInt64(exactly: self.attoseconds) { return Int64(few / 1_000_000_000_000) }
         let (seconds, attoseconds) = components
         return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
     }

@@ -70,11 +70,12 @@ final class RedisConnection: ChannelInboundHandler {
         willFlush = false
         unsent = 0
         guard let context, !commands.isEmpty else { return }
-        // A buffer that one large command made large is not kept.
-        if outbound.capacity > 256 << 10 { outbound = ByteBuffer() } else { outbound.clear() }
+        outbound.clear()
         outbound.writeBytes(commands.bytes)
         commands.clear()
         context.writeAndFlush(wrapOutboundOut(outbound), promise: nil)
+        // A buffer that one large command made large is not kept.
+        if outbound.capacity > 256 << 10 { outbound = ByteBuffer() }
     }
 
     // MARK: Reading

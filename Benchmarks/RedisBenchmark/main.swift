@@ -12,38 +12,66 @@ guard numbers.count == 4, numbers.allSatisfy({ $0 > 0 }) else { exit(64) }
 let (port, connections, depth, requests) = (numbers[0], numbers[1], numbers[2], numbers[3])
 let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
-/// Callers that ask again as soon as they are answered.
-final class Load: Sendable {
-    private let left: Atomic<Int>
-    private let under = Atomic(0)
-    let failed = Atomic(0)
+/// Callers that ask again as soon as they are answered. All of them live on the loop.
+final class Load {
     private let command = RedisCommand("GET", key: "key:000000000042")
-    private let end: EventLoopPromise<Void>
+    private var left: Int
+    private var under = 0
+    private var failed = 0
+    private let end: EventLoopPromise<Int>
 
-    init(_ count: Int, _ end: EventLoopPromise<Void>) {
-        left = Atomic(count)
+    /// - Parameter end: told how many failed.
+    init(_ count: Int, _ end: EventLoopPromise<Int>) {
+        left = count
         self.end = end
     }
 
-    func ask(_ client: RedisClient) {
-        guard left.subtract(1, ordering: .relaxed).oldValue > 0 else { return }
-        under.add(1, ordering: .relaxed)
-        client.send(command, within: .seconds(10)) { result in
-            if case .failure = result { self.failed.add(1, ordering: .relaxed) }
-            let last = self.under.subtract(1, ordering: .relaxed).newValue == 0
-            self.ask(client)
-            if last, self.under.load(ordering: .relaxed) == 0 { self.end.succeed() }
-        }
+    func begin(_ client: RedisClient) {
+        let callers = Callers(client, of: self, on: end.futureResult.eventLoop)
+        for _ in 0..<depth { ask(callers) }
+    }
+
+    private func ask(_ callers: Callers) {
+        guard left > 0 else { return }
+        left -= 1
+        under += 1
+        callers.client.send(command, within: .seconds(10), callers.answered)
+    }
+
+    fileprivate func answered(_ result: Result<RedisReply, RedisFailure>, to callers: Callers) {
+        if case .failure = result { failed += 1 }
+        under -= 1
+        ask(callers)
+        if under == 0 { end.succeed(failed) }
     }
 }
 
+/// Those of one connection. They share one completion: all of them do the same with an answer.
+private final class Callers {
+    let client: RedisClient
+    private let load: Load
+    private(set) var answered: @Sendable (Result<RedisReply, RedisFailure>) -> Void = { _ in }
+
+    init(_ client: RedisClient, of load: Load, on loop: any EventLoop) {
+        self.client = client
+        self.load = load
+        let callers = NIOLoopBound(self, eventLoop: loop)
+        answered = { callers.value.hear($0) }
+    }
+
+    private func hear(_ result: Result<RedisReply, RedisFailure>) { load.answered(result, to: self) }
+}
+
 func run(_ clients: [RedisClient], _ count: Int) async throws -> (seconds: Double, failed: Int) {
-    let end = group.next().makePromise(of: Void.self)
-    let load = Load(count, end)
+    let loop = group.next()
+    let end = loop.makePromise(of: Int.self)
     let began = Stopwatch.nanoseconds()
-    group.next().execute { for client in clients { for _ in 0..<depth { load.ask(client) } } }
-    try await end.futureResult.get()
-    return (Double(Stopwatch.nanoseconds() - began) / 1e9, load.failed.load(ordering: .relaxed))
+    loop.execute {
+        let load = Load(count, end)
+        for client in clients { load.begin(client) }
+    }
+    let failed = try await end.futureResult.get()
+    return (Double(Stopwatch.nanoseconds() - began) / 1e9, failed)
 }
 
 let clients = try (0..<connections).map { _ in

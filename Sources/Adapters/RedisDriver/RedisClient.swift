@@ -7,9 +7,9 @@ import Vocabulary
 /// A Redis to talk to: one server, a master that Sentinel names, or a cluster.
 ///
 /// Each event loop of the group has its own connection to each server. Commands are pipelined: what is sent in one turn
-/// of a loop goes out together, and nothing waits for the reply to something else. Replies come in the order of the
-/// commands on one loop. Connections are opened when they are needed, and again when they are lost; nothing is sent
-/// twice unless the server said that it did not run it.
+/// of a loop goes out together, or in a few pieces where it is much, and nothing waits for the reply to something else.
+/// Replies come in the order of the commands on one loop. Connections are opened when they are needed, and again when
+/// they are lost; nothing is sent twice unless the server said that it did not run it.
 ///
 ///     let client = try RedisClient(RedisURL("redis://:secret@localhost/2"), group: loops)
 ///     client.send(RedisCommand("GET", key: "k"), within: .milliseconds(50)) { result in … }   // on the loop

@@ -29,6 +29,11 @@ package struct RedisFigures: Sendable, Equatable {
     }
 }
 
+extension Atomic<Int> {
+    /// For what only one thread writes: no other can come between, so it need not be locked out.
+    func count(_ more: Int = 1) { store(load(ordering: .relaxed) &+ more, ordering: .relaxed) }
+}
+
 /// Counts of one loop: written there, read anywhere.
 final class RedisCounters: Sendable {
     let open = Atomic(0)

@@ -25,11 +25,9 @@ final class RedisSubscriptions: Sendable {
                 listener.value.address = { hosts.randomElement() }
                 return
             }
-            listener.value.address = { [weak client] in client?.route.addresses.randomElement() }
-            client.rerouted = { [weak client] in
-                guard let client else { return }
-                listener.value.rerouted(client.route.addresses)
-            }
+            // They hold each other until either ends.
+            listener.value.address = { client.route.addresses.randomElement() }
+            client.rerouted = { listener.value.rerouted($0) }
         }
     }
 
@@ -212,6 +210,7 @@ final class RedisListener {
         let before = state
         rest()
         state = .ended
+        address = { nil }
         if case .open(let connection, _) = before { connection.close() }
         let left = readers.values.flatMap(\.values)
         readers = [:]

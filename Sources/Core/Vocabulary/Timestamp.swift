@@ -28,7 +28,12 @@ package struct Timestamp: Sendable, Hashable, Comparable {
 
 extension Duration {
     /// Whole microseconds, rounded towards zero.
-    package var wholeMicroseconds: Int64 { components.seconds * 1_000_000 + components.attoseconds / 1_000_000_000_000 }
+    package var wholeMicroseconds: Int64 {
+        // Up to 18 seconds, as nearly all limits are, one division does.
+        if let few = UInt64(exactly: self.attoseconds) { return Int64(few / 1_000_000_000_000) }
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000 + attoseconds / 1_000_000_000_000
+    }
 
     /// Whole milliseconds, rounded towards zero.
     package var wholeMilliseconds: Int64 { components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000 }

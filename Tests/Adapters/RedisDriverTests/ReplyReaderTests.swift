@@ -4,6 +4,21 @@ import Testing
 
 @testable import RedisDriver
 
+extension ReplyReader {
+    /// Reads as a connection does, one reply.
+    fileprivate mutating func next(_ input: inout ByteBuffer) throws(Fault) -> RedisReply? {
+        var fault: Fault?
+        var place = 0
+        let reply = input.withUnsafeReadableBytes { bytes -> RedisReply? in
+            do throws(Fault) { return try next(bytes, &place) } catch { fault = error }
+            return nil
+        }
+        input.moveReaderIndex(forwardBy: place)
+        if let fault { throw fault }
+        return reply
+    }
+}
+
 @Suite struct ReplyReaderTests {
     private static func random(_ depth: Int, _ random: inout SeededRandom) -> RedisReply {
         switch Int.random(in: 0..<(depth > 3 ? 5 : 6), using: &random) {

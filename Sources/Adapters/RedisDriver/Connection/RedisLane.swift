@@ -33,9 +33,9 @@ final class RedisLane {
     private let events: Events
     private var state = State.idle
     /// Written, not answered.
-    private var sent = CallLine<RedisCall>()
+    private let sent = CallLine<RedisCall>()
     /// Not written: there is no connection yet.
-    private var waiting = CallLine<RedisCall>()
+    private let waiting = CallLine<RedisCall>()
     /// Why the last attempt failed; nil while nothing speaks against the server.
     private var lastFailure: RedisFailure?
     private var failures = 0
@@ -67,7 +67,7 @@ final class RedisLane {
         if case .ended = state { return call.completion(.failure(.stopped)) }
         let now = Self.now()
         if let lastFailure, call.deadline < now + Self.patience || !lastFailure.isPassing {
-            figures.failed.add(1, ordering: .relaxed)
+            figures.failed.count()
             return call.completion(.failure(lastFailure))
         }
         guard call.deadline > now, hasRoom(waiting, for: call) else {
@@ -82,11 +82,11 @@ final class RedisLane {
         guard hasRoom(sent, for: call) else { return giveUp(call, .busy) }
         if call.asks {
             connection.write(RedisCommand("ASKING"))
-            sent.append(nil, deadline: call.deadline, bytes: 16)
+            sent.appendNobody(deadline: call.deadline, bytes: 16)
         }
         connection.write(call.command, asText: call.sendsText)
         sent.append(call, deadline: call.deadline, bytes: call.bytes)
-        figures.sent.add(1, ordering: .relaxed)
+        figures.sent.count()
         arm(call.deadline)
     }
 
@@ -97,9 +97,9 @@ final class RedisLane {
 
     private func giveUp(_ call: RedisCall, _ failure: RedisFailure) {
         if failure == .timedOut {
-            figures.timedOut.add(1, ordering: .relaxed)
+            figures.timedOut.count()
         } else {
-            figures.failed.add(1, ordering: .relaxed)
+            figures.failed.count()
         }
         call.completion(.failure(failure))
     }
@@ -109,7 +109,7 @@ final class RedisLane {
     private func received(_ reply: RedisReply) {
         guard !sent.isEmpty else { return lose("the server answered what nobody asked") }
         guard let call = sent.take() else {
-            figures.late.add(1, ordering: .relaxed)
+            figures.late.count()
             return
         }
         if case .error(let error) = reply {
@@ -168,12 +168,13 @@ final class RedisLane {
             state = .open(connection)
             lastFailure = nil
             failures = 0
-            figures.open.add(1, ordering: .relaxed)
-            figures.opened.add(1, ordering: .relaxed)
-            connection.watch { [weak self] in
-                self?.received($0)
-            } ended: { [weak self] in
-                self?.lost($0)
+            figures.open.count()
+            figures.opened.count()
+            // The connection lets go of both when it ends, and it ends before the lane does.
+            connection.watch {
+                self.received($0)
+            } ended: {
+                self.lost($0)
             }
             while !waiting.isEmpty {
                 if let call = waiting.take() { write(call, to: connection) }
@@ -181,7 +182,7 @@ final class RedisLane {
         case .failure(let failure):
             failures += 1
             lastFailure = failure
-            figures.openFailed.add(1, ordering: .relaxed)
+            figures.openFailed.count()
             rest(failure)
             events.failed()
         }
@@ -209,7 +210,7 @@ final class RedisLane {
 
     private func lost(_ reason: String) {
         guard case .open = state else { return }
-        figures.open.subtract(1, ordering: .relaxed)
+        figures.open.count(-1)
         state = .idle
         for call in sent.removeAll() { giveUp(call, .lost(reason)) }
         events.failed()
@@ -238,7 +239,7 @@ final class RedisLane {
         state = .ended
         alarm?.cancel()
         if case .open(let connection) = before {
-            figures.open.subtract(1, ordering: .relaxed)
+            figures.open.count(-1)
             connection.close()
         }
         for call in waiting.removeAll() + sent.removeAll() { giveUp(call, failure) }

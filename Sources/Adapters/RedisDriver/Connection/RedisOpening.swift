@@ -102,6 +102,9 @@ struct RedisOpening: Sendable {
         ClientBootstrap(group: attempt.loop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(.socketOption(.so_keepalive), value: 1)
+            // What has arrived is nearly always read at once. To look whether there is more would cost each batch a
+            // system call, and hold its questions back meanwhile; the loop says when there is more.
+            .channelOption(.maxMessagesPerRead, value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     if let tls {

@@ -8,14 +8,14 @@ final class LoopClient {
     /// Told when the route is doubtful: a server is gone, or says that it is not the one.
     private let doubt: @Sendable () -> Void
     private(set) var route: RedisRoute
-    /// Told when the route is another.
-    var rerouted: () -> Void = {}
+    /// Told the servers when they are others.
+    var rerouted: (Set<RedisAddress>) -> Void = { _ in }
     private var lanes: [RedisAddress: RedisLane] = [:]
     /// Where everything goes when there is one server; and the lanes of a slot table's nodes, in its order.
     private var only: RedisLane?
     private var byNode: [RedisLane?] = []
     /// Calls that wait until a route is known.
-    private var parked = CallLine<RedisCall>()
+    private let parked = CallLine<RedisCall>()
     private var alarm: Scheduled<Void>?
     private var alarmAt = UInt64.max
     private var anyNode = 0
@@ -90,11 +90,12 @@ final class LoopClient {
 
     private func lane(to address: RedisAddress) -> RedisLane {
         if let lane = lanes[address], !lane.hasEnded { return lane }
+        // The lanes are let go of at the end, which always comes: nothing is held weakly on the way of each command.
         let lane = RedisLane(
             address, on: loop, opening: opening, figures: figures,
             events: .init(
-                refused: { [weak self] in self?.refused($0, $1, by: address) },
-                failed: { [weak self] in self?.doubt() }))
+                refused: { self.refused($0, $1, by: address) },
+                failed: { self.doubt() }))
         lanes[address] = lane
         return lane
     }
@@ -115,7 +116,7 @@ final class LoopClient {
                 lanes.count < SlotTable.mostNodes, call.turns < Self.mostTurns
             else { return fail(call, error) }
             call.turns += 1
-            figures.redirected.add(1, ordering: .relaxed)
+            figures.redirected.count()
             if !redirection.isAsking {
                 adopt(redirection)
                 doubt()
@@ -161,7 +162,7 @@ final class LoopClient {
 
     func adopt(_ new: RedisRoute) {
         guard new != route, !isEnded else { return }
-        if route != .unknown { figures.moves.add(1, ordering: .relaxed) }
+        if route != .unknown { figures.moves.count() }
         route = new
         why = nil
         only = nil
@@ -174,7 +175,7 @@ final class LoopClient {
             lanes[address] = nil
         }
         for call in calls { send(call) }
-        rerouted()
+        rerouted(wanted)
     }
 
     /// A slot is elsewhere: the copy of this loop knows at once, the others when the map is learned.
@@ -206,7 +207,7 @@ final class LoopClient {
     }
 
     private func giveUp(_ call: RedisCall, _ failure: RedisFailure) {
-        figures.failed.add(1, ordering: .relaxed)
+        figures.failed.count()
         call.completion(.failure(failure))
     }
 
@@ -236,6 +237,7 @@ final class LoopClient {
 
     func end() {
         isEnded = true
+        rerouted = { _ in }
         only = nil
         byNode = []
         route = .unknown

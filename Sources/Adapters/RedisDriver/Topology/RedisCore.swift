@@ -8,14 +8,21 @@ final class RedisCore: Sendable {
     /// One loop's part, and what other threads want of it.
     private final class Door: Sendable {
         let loop: any EventLoop
-        let client: NIOLoopBoundBox<LoopClient>
+        /// Touched on the loop only: by who has just found out that it is there, else through ``client``.
+        nonisolated(unsafe) let part: LoopClient
         let figures: RedisCounters
         let letters = Mutex<[RedisCall]>([])
 
-        init(loop: any EventLoop, client: NIOLoopBoundBox<LoopClient>, figures: RedisCounters) {
+        init(loop: any EventLoop, client: sending LoopClient, figures: RedisCounters) {
             self.loop = loop
-            self.client = client
+            part = client
             self.figures = figures
+        }
+
+        /// To be had on the loop: elsewhere it is a mistake in the program, which ends there.
+        var client: LoopClient {
+            loop.preconditionInEventLoop()
+            return part
         }
 
         /// Many threads, one hop: whoever finds the box empty wakes the loop.
@@ -35,11 +42,13 @@ final class RedisCore: Sendable {
                 letters = []
                 return calls
             }
-            for call in calls { client.value.send(call) }
+            for call in calls { client.send(call) }
         }
     }
 
     private let doors: [Door]
+    /// The doors' loops, to be searched by each command.
+    private let loops: [ObjectIdentifier]
     private let mostLetters: Int
     private let turn = Atomic(0)
     private let isEnded = Atomic(false)
@@ -52,22 +61,22 @@ final class RedisCore: Sendable {
         doors = group.makeIterator().map { loop in
             let figures = RedisCounters()
             let client = LoopClient(on: loop, opening: opening, route: route, figures: figures, doubt: doubt)
-            return Door(
-                loop: loop, client: NIOLoopBoundBox.makeBoxSendingValue(client, eventLoop: loop), figures: figures)
+            return Door(loop: loop, client: client, figures: figures)
         }
+        loops = doors.map { ObjectIdentifier($0.loop) }
         precondition(!doors.isEmpty, "a client needs an event loop")
     }
 
     static func deadline(in limit: Duration) -> UInt64 {
-        NIODeadline.now().uptimeNanoseconds + UInt64(max(0, min(limit.wholeMicroseconds, 86_400_000_000))) * 1000
+        NIODeadline.now().uptimeNanoseconds &+ UInt64(max(0, min(limit.wholeMicroseconds, 86_400_000_000))) &* 1000
     }
 
     func send(_ call: RedisCall) {
         guard !hasEnded else { return call.completion(.failure(.stopped)) }
         if let loop = MultiThreadedEventLoopGroup.currentEventLoop,
-            let door = doors.first(where: { $0.loop === loop })
+            let place = loops.firstIndex(of: ObjectIdentifier(loop))
         {
-            return door.client.value.send(call)
+            return doors[place].part.send(call)
         }
         let place = turn.add(1, ordering: .relaxed).oldValue
         if !doors[Int(UInt(bitPattern: place) % UInt(doors.count))].put(call, most: mostLetters) {
@@ -84,7 +93,7 @@ final class RedisCore: Sendable {
         let deadline = Self.deadline(in: limit)
         return try await withCheckedContinuation { continuation in
             door.loop.execute {
-                door.client.value.send(
+                door.client.send(
                     RedisCall(command: command, deadline: deadline) { continuation.resume(returning: $0) }, to: address)
             }
         }.get()
@@ -92,13 +101,13 @@ final class RedisCore: Sendable {
 
     func adopt(_ route: RedisRoute) {
         guard !hasEnded else { return }
-        for door in doors { door.loop.execute { door.client.value.adopt(route) } }
+        for door in doors { door.loop.execute { door.client.adopt(route) } }
     }
 
     /// Nobody who was asked says where to go: those who wait for it may hear why.
     func despair(_ failure: RedisFailure) {
         guard !hasEnded else { return }
-        for door in doors { door.loop.execute { door.client.value.despair(failure) } }
+        for door in doors { door.loop.execute { door.client.despair(failure) } }
     }
 
     var hasEnded: Bool { isEnded.load(ordering: .relaxed) }
@@ -110,8 +119,8 @@ final class RedisCore: Sendable {
     func onMain(_ body: @escaping @Sendable (LoopClient) -> Void) {
         guard !hasEnded else { return }
         let door = doors[0]
-        if door.loop.inEventLoop { return body(door.client.value) }
-        door.loop.execute { body(door.client.value) }
+        if door.loop.inEventLoop { return body(door.client) }
+        door.loop.execute { body(door.client) }
     }
 
     var figures: RedisFigures { doors.reduce(RedisFigures()) { $0 + $1.figures.figures } }
@@ -119,14 +128,14 @@ final class RedisCore: Sendable {
     /// - Returns: whether it had not ended before.
     func end() -> Bool {
         guard !isEnded.exchange(true, ordering: .relaxed) else { return false }
-        for door in doors { door.loop.execute { door.client.value.end() } }
+        for door in doors { door.loop.execute { door.client.end() } }
         return true
     }
 
     func shutDown() async {
         isEnded.store(true, ordering: .relaxed)
         for door in doors {
-            try? await door.loop.submit { door.client.value.end() }.get()  // a loop that has ended has no connections
+            try? await door.loop.submit { door.client.end() }.get()  // a loop that has ended has no connections
         }
     }
 }

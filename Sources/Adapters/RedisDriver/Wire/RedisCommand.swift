@@ -12,8 +12,9 @@ package struct RedisCommand: Sendable {
     private(set) var count = 0
     /// `EVALSHA` with the script's digest, or `EVAL` with its text: written when it is sent.
     let script: RedisScript?
-    /// Where in `body` the first key is.
-    private var firstKey: Range<Int>?
+    /// Where in `body` the first key is; below 0 where there is none.
+    private var keyStart = -1
+    private var keyEnd = -1
     /// Whether there are keys of different slots: no cluster can run such a command.
     private(set) var spansSlots = false
 
@@ -52,7 +53,20 @@ package struct RedisCommand: Sendable {
     }
 
     /// The slot of its keys in a cluster; nil where it has none.
-    var slot: Int? { firstKey.map { KeySlot.of(body[$0]) } }
+    var slot: Int? { keyStart < 0 ? nil : KeySlot.of(body[keyStart..<keyEnd]) }
+
+    /// Writes all of it, as the server reads it.
+    ///
+    /// - Parameter asText: whether a script goes as its text.
+    func write(asText: Bool, to buffer: CommandBuffer) {
+        if count < 10 {
+            buffer.append(four: 0x0A0D_302A | UInt32(count) << 8)  // "*0\r\n" and the digit
+        } else {
+            buffer.append(Array("*\(count)\r\n".utf8))
+        }
+        if let script { buffer.append(asText ? script.byText : script.byDigest) }
+        buffer.append(body)
+    }
 
     // MARK: Arguments
 
@@ -75,11 +89,11 @@ package struct RedisCommand: Sendable {
     package mutating func append(key: String) {
         append(key)
         let end = body.count - 2
-        let place = (end - key.utf8.count)..<end
-        if let firstKey {
-            spansSlots = spansSlots || KeySlot.of(body[firstKey]) != KeySlot.of(body[place])
+        let start = end - key.utf8.count
+        if let slot {
+            spansSlots = spansSlots || slot != KeySlot.of(body[start..<end])
         } else {
-            firstKey = place
+            (keyStart, keyEnd) = (start, end)
         }
     }
 

@@ -1,5 +1,3 @@
-import NIOCore
-
 /// Takes replies out of what arrives, in whatever pieces (RESP2, redis.io/docs/reference/protocol-spec). It goes on where
 /// it stood: a large reply is not read twice.
 struct ReplyReader {
@@ -16,8 +14,8 @@ struct ReplyReader {
     /// Bytes of one reply, its framing included.
     let mostBytes: Int
     private var open: [OpenArray] = []
-    /// The length of the bulk string whose head was read.
-    private var bulk: Int?
+    /// The length of the bulk string whose head was read; below 0 where there is none.
+    private var bulk = -1
     /// Bytes of this reply so far.
     private var taken = 0
 
@@ -26,25 +24,23 @@ struct ReplyReader {
 
     init(mostBytes: Int) { self.mostBytes = mostBytes }
 
+    /// - Parameters:
+    ///   - bytes: what has arrived.
+    ///   - place: where to read on.
     /// - Returns: the next reply; nil where more has to arrive first.
-    mutating func next(_ input: inout ByteBuffer) throws(Fault) -> RedisReply? {
-        while true {
-            guard let value = try value(&input) else { return nil }
-            if let reply = close(value) {
+    mutating func next(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) throws(Fault) -> RedisReply? {
+        while let value = try value(bytes, &place) {
+            if let reply = open.isEmpty ? value : close(value) {
                 taken = 0
                 return reply
             }
         }
+        return nil
     }
 
-    private enum Value {
-        case whole(RedisReply)
-        /// An array with elements began.
-        case began
-    }
-
-    private mutating func close(_ value: Value) -> RedisReply? {
-        guard case .whole(var reply) = value else { return nil }
+    /// - Returns: the outermost array, if that was its last element.
+    private mutating func close(_ element: RedisReply) -> RedisReply? {
+        var reply = element
         while let last = open.indices.last {
             open[last].elements.append(reply)
             open[last].left -= 1
@@ -54,86 +50,75 @@ struct ReplyReader {
         return reply
     }
 
-    private mutating func value(_ input: inout ByteBuffer) throws(Fault) -> Value? {
-        if let length = bulk { return try bulkString(length, &input) }
-        guard let end = try endOfLine(input) else { return nil }
-        let (kind, number, isNumber) = input.withUnsafeReadableBytes { bytes in
-            let (number, isNumber) = Self.integer(bytes, 1..<end)
-            return (bytes[0], number, isNumber)
-        }
-        switch kind {
-        case UInt8(ascii: "$"):
-            guard isNumber, number >= -1 else { throw .malformed }
-            try pass(end + 2, &input)
-            if number == -1 { return .whole(.null) }
-            guard Int(number) <= mostBytes - taken else { throw .tooLarge }
-            bulk = Int(number)
-            return try bulkString(Int(number), &input)
-        case UInt8(ascii: ":"):
-            guard isNumber else { throw .malformed }
-            try pass(end + 2, &input)
-            return .whole(.integer(number))
-        case UInt8(ascii: "+"):
-            let text = line(end, input)
-            try pass(end + 2, &input)
-            return .whole(.status(text))
-        case UInt8(ascii: "-"):
-            let text = line(end, input)
-            try pass(end + 2, &input)
-            return .whole(.error(RedisError(text)))
-        case UInt8(ascii: "*"):
-            guard isNumber, number >= -1 else { throw .malformed }
-            try pass(end + 2, &input)
-            if number == -1 { return .whole(.null) }
-            if number == 0 { return .whole(.array([])) }
-            // Each element takes 4 bytes at least.
-            guard open.count < Self.deepest, number <= Int64(mostBytes / 4) else { throw .tooLarge }
-            var elements: [RedisReply] = []
-            elements.reserveCapacity(min(Int(number), 1024))
-            open.append(OpenArray(left: Int(number), elements: elements))
-            return .began
-        default: throw .malformed
-        }
-    }
-
-    private mutating func bulkString(_ length: Int, _ input: inout ByteBuffer) throws(Fault) -> Value? {
-        guard input.readableBytes >= length + 2 else { return nil }
-        let bytes = input.withUnsafeReadableBytes { bytes -> [UInt8]? in
-            guard bytes[length] == 13, bytes[length + 1] == 10 else { return nil }
-            return Array(bytes[..<length])
-        }
-        guard let bytes else { throw .malformed }
-        bulk = nil
-        try pass(length + 2, &input)
-        return .whole(.bytes(bytes))
-    }
-
-    private mutating func pass(_ count: Int, _ input: inout ByteBuffer) throws(Fault) {
-        taken += count
-        guard taken <= mostBytes else { throw .tooLarge }
-        input.moveReaderIndex(forwardBy: count)
-    }
-
-    /// Where the line's CR is, counted from where reading goes on.
-    private func endOfLine(_ input: ByteBuffer) throws(Fault) -> Int? {
-        let (found, isWell) = input.withUnsafeReadableBytes { bytes -> (Int?, Bool) in
-            let most = min(bytes.count, Self.longestLine)
-            var place = 0
-            while place < most {
-                if bytes[place] == 13 {
-                    guard place + 1 < bytes.count else { return (nil, true) }
-                    return (place, place > 0 && bytes[place + 1] == 10)
-                }
-                place += 1
+    /// - Returns: what is no array, or an empty one; nil where more has to arrive first.
+    private mutating func value(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) throws(Fault) -> RedisReply? {
+        while true {
+            if bulk >= 0 { return try bulkString(bytes, &place) }
+            guard let end = try Self.endOfLine(bytes, place) else { return nil }
+            let line = place + 1..<end
+            let (number, isNumber) = Self.integer(bytes, line)
+            switch bytes[place] {
+            case UInt8(ascii: "$"):
+                guard isNumber, number >= -1 else { throw .malformed }
+                try pass(to: end + 2, &place)
+                if number == -1 { return .null }
+                guard Int(number) <= mostBytes - taken else { throw .tooLarge }
+                bulk = Int(number)
+            case UInt8(ascii: ":"):
+                guard isNumber else { throw .malformed }
+                try pass(to: end + 2, &place)
+                return .integer(number)
+            case UInt8(ascii: "+"):
+                try pass(to: end + 2, &place)
+                return .status(String(decoding: bytes[line], as: UTF8.self))
+            case UInt8(ascii: "-"):
+                try pass(to: end + 2, &place)
+                return .error(RedisError(String(decoding: bytes[line], as: UTF8.self)))
+            case UInt8(ascii: "*"):
+                guard isNumber, number >= -1 else { throw .malformed }
+                try pass(to: end + 2, &place)
+                if number == -1 { return .null }
+                if number == 0 { return .array([]) }
+                // Each element takes 4 bytes at least.
+                guard open.count < Self.deepest, number <= Int64(mostBytes / 4) else { throw .tooLarge }
+                var elements: [RedisReply] = []
+                elements.reserveCapacity(min(Int(number), 1024))
+                open.append(OpenArray(left: Int(number), elements: elements))
+            default: throw .malformed
             }
-            return (nil, place < Self.longestLine)
         }
-        guard isWell else { throw .malformed }
-        return found
     }
 
-    private func line(_ end: Int, _ input: ByteBuffer) -> String {
-        input.withUnsafeReadableBytes { String(decoding: $0[1..<end], as: UTF8.self) }
+    private mutating func bulkString(_ bytes: UnsafeRawBufferPointer, _ place: inout Int) throws(Fault) -> RedisReply? {
+        let end = place + bulk
+        guard bytes.count >= end + 2 else { return nil }
+        guard bytes[end] == 13, bytes[end + 1] == 10 else { throw .malformed }
+        let value = [UInt8](UnsafeRawBufferPointer(rebasing: bytes[place..<end]))
+        bulk = -1
+        try pass(to: end + 2, &place)
+        return .bytes(value)
+    }
+
+    private mutating func pass(to end: Int, _ place: inout Int) throws(Fault) {
+        taken += end - place
+        guard taken <= mostBytes else { throw .tooLarge }
+        place = end
+    }
+
+    /// Where the CR of the line is that begins at `start`.
+    private static func endOfLine(_ bytes: UnsafeRawBufferPointer, _ start: Int) throws(Fault) -> Int? {
+        let most = min(bytes.count, start + longestLine)
+        var place = start
+        while place < most {
+            if bytes[place] == 13 {
+                guard place + 1 < bytes.count else { return nil }
+                guard place > start, bytes[place + 1] == 10 else { throw .malformed }
+                return place
+            }
+            place += 1
+        }
+        guard place < start + longestLine else { throw .malformed }
+        return nil
     }
 
     private static func integer(_ bytes: UnsafeRawBufferPointer, _ range: Range<Int>) -> (Int64, Bool) {

@@ -18,16 +18,17 @@ extension PostgresPool {
     package nonisolated func read(_ statements: [PostgresStatement]) async throws(StorageFailure) -> [PostgresTable] {
         var tries = 0
         while true {
-            switch await readOnce(statements) {
+            let answer = await readOnce(statements)
+            switch answer.outcome {
             case .success(let tables): return tables
             case .failure(let failure):
-                let isWorthIt = failure.wasUndone || failure.endsConnection
+                let isWorthIt = !answer.isRefusal && (failure.wasUndone || failure.endsConnection)
                 try await ourPause(after: failure, isWorthIt: isWorthIt, &tries)
             }
         }
     }
 
-    private nonisolated func readOnce(_ statements: [PostgresStatement]) async -> PostgresConnection.Outcome {
+    private nonisolated func readOnce(_ statements: [PostgresStatement]) async -> PostgresRead.Answer {
         let ticket = nextRead.add(1, ordering: .relaxed).newValue
         return await withTaskCancellationHandler {
             await withCheckedContinuation { caller in
@@ -37,7 +38,7 @@ extension PostgresPool {
                 switch inbox.add(read, most: limits.mostWaiting) {
                 case true: thread.perform { self.assumeIsolated { $0.sendReads() } }
                 case false: break
-                case nil: read.finish(.failure(.busy))
+                case nil: read.finish(.failure(.busy), isRefusal: true)
                 }
                 if Task.isCancelled { leave(ticket) }
             }
@@ -124,6 +125,6 @@ extension PostgresPool {
     private func refuseReads(_ reads: [PostgresRead]) {
         let now = Stopwatch.nanoseconds()
         noteRefused(reads.count, waited: reads.reduce(0) { $0 + (now - min(now, $1.askedAt)) })
-        for var read in reads { read.finish(.failure(lastFailure)) }
+        for var read in reads { read.finish(.failure(lastFailure), isRefusal: true) }
     }
 }

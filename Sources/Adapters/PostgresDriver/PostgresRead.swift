@@ -3,6 +3,12 @@ import Synchronization
 
 /// Statements of one caller that change nothing.
 struct PostgresRead: Sendable {
+    struct Answer: Sendable {
+        var outcome: PostgresConnection.Outcome
+        /// There was no connection for it in its time: it is not tried again.
+        var isRefusal = false
+    }
+
     let ticket: UInt64
     let statements: [PostgresStatement]
     let askedAt: UInt64
@@ -11,10 +17,10 @@ struct PostgresRead: Sendable {
     /// Another that it went with failed: it goes by itself now.
     var isAlone = false
     /// Nil once the caller has its answer, or left.
-    var caller: CheckedContinuation<PostgresConnection.Outcome, Never>?
+    var caller: CheckedContinuation<Answer, Never>?
 
-    mutating func finish(_ outcome: PostgresConnection.Outcome) {
-        caller?.resume(returning: outcome)
+    mutating func finish(_ outcome: PostgresConnection.Outcome, isRefusal: Bool = false) {
+        caller?.resume(returning: Answer(outcome: outcome, isRefusal: isRefusal))
         caller = nil
     }
 }

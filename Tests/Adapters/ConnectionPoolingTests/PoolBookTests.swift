@@ -201,4 +201,21 @@ import Testing
         #expect(!book.tick(at: 4 * Self.millisecond).contains(.refuse(ticket: 1)))
         #expect(book.tick(at: 5 * Self.millisecond).contains(.refuse(ticket: 1)))
     }
+
+    @Test func `who shares comes to one that works on nothing long`() {
+        var limits = PoolLimits()
+        limits.mostConnections = 2
+        limits.leastConnections = 2
+        var book = PoolBook(limits)
+        _ = book.tick(at: 1)
+        _ = book.opened(1, at: 1, spread: 0)
+        _ = book.opened(2, at: 1, spread: 0)
+        func member(_ ticket: UInt64, _ now: UInt64) -> UInt64? {
+            for case .grant(ticket, let member) in book.ask(ticket, isExclusive: false, at: now) { return member }
+            return nil
+        }
+        let slow = member(1, 1)
+        let granted = (2...9).map { member($0, 10 * Self.millisecond) }
+        #expect(slow != nil && granted.allSatisfy { $0 != nil && $0 != slow })
+    }
 }

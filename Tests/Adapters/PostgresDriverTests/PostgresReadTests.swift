@@ -71,6 +71,8 @@ import Testing
             try await eventually { pool.figures.granted > 0 }
             slow.cancel()
             let left = await slow.result
+            // One after the other, until it is clear who is slow.
+            for _ in 0..<50 { _ = try await pool.read([Self.number(10)]) }
             let sum = try await withThrowingTaskGroup(of: Int64.self) { group in
                 for _ in 0..<50 {
                     group.addTask { try await pool.read([Self.number(10)])[0].first?.integer(0) ?? 0 }
@@ -134,7 +136,7 @@ import Testing
             return (refused, ContinuousClock.now - start)
         }
 
-        #expect(refused == 40 && took < .seconds(10))
+        #expect(refused == 40 && took < .milliseconds(1500))
     }
 
     @Test func `a closed pool refuses, those that wait too`() async throws {

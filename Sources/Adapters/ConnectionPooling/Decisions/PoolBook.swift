@@ -25,6 +25,8 @@ package struct PoolBook: Sendable {
         package var heardAt: UInt64
         package var usedAt: UInt64
         package var endsAt: UInt64
+        /// Since when its oldest batch could have been answered.
+        package var waitsSince: UInt64 = 0
     }
 
     private struct Waiter: Sendable {
@@ -70,6 +72,7 @@ package struct PoolBook: Sendable {
         guard let place = members.firstIndex(where: { $0.id == id }) else { return [] }
         members[place].load -= 1
         members[place].isLent = false
+        members[place].waitsSince = now
         members[place].usedAt = now
         members[place].heardAt = now
         return settle(at: now)
@@ -165,6 +168,7 @@ package struct PoolBook: Sendable {
             }
             // Shared, though it has others: one more connection would serve better.
             wantsMore = wantsMore || members[place].load > 0
+            if members[place].load == 0 { members[place].waitsSince = now }
             members[place].load += 1
             members[place].isLent = waiter.isExclusive
             if waiter.isExclusive { forgetReservation(of: waiter.ticket) }
@@ -190,10 +194,19 @@ package struct PoolBook: Sendable {
             guard !member.isLent, member.reservedFor == nil, member.load < limits.depth, member.endsAt > now else {
                 continue
             }
-            if best.map({ member.load < members[$0].load }) ?? true { best = place }
+            if best.map({ isBefore(member, members[$0], now) }) ?? true { best = place }
         }
         return best
     }
+
+    /// Whoever comes to one that works on something long waits for that: those are last.
+    private func isBefore(_ left: Member, _ right: Member, _ now: UInt64) -> Bool {
+        func isSlow(_ member: Member) -> Bool { member.load > 0 && now > member.waitsSince + Self.long }
+        return isSlow(left) == isSlow(right) ? left.load < right.load : isSlow(right)
+    }
+
+    /// What takes longer than that (2 ms) is long.
+    private static let long: UInt64 = 2_000_000
 
     private mutating func placeAlone(_ ticket: UInt64, _ now: UInt64) -> Int? {
         let isMine = { (member: Member) in member.reservedFor == nil || member.reservedFor == ticket }

@@ -56,5 +56,6 @@ soak: ## Run the bad days of a cluster at their full length (about 20 minutes)
 	@$(SWIFT) build --build-tests
 	@WEIR_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter '^ScenarioTests\..*(Days|Cluster)'
 
-docs: bootstrap ## Write the OpenAPI file from the routes
+docs: bootstrap ## Write the OpenAPI file and the list of settings from the program
 	@$(SWIFT) run weir openapi > api/openapi.json
+	@$(SWIFT) run weir config keys > docs/settings.md

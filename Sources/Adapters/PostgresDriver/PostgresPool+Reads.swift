@@ -72,7 +72,7 @@ extension PostgresPool {
                 return
             }
             guard !isClosed else { return refuseReads(inbox.takeOverdue(at: .max)) }
-            askForReads(until: deadline, at: now)
+            askForReads(until: deadline, at: now, preferring: readMember.flatMap { $0.load < 2 ? $0 : nil })
         }
     }
 
@@ -87,6 +87,8 @@ extension PostgresPool {
         }
         noteGranted(group.count, waited: group.reduce(0) { $0 + (now - min(now, $1.askedAt)) })
         grouping.sent(group.count, at: now)
+        readMember = PoolBook.Preference(
+            member: member, load: 1 + (readMember.flatMap { $0.member == member ? $0.load : nil } ?? 0))
         connection.assumeIsolated { connection in
             connection.send(group) { [weak self] left, isLost in
                 self?.assumeIsolated { $0.readsReturned(left, of: group.count, from: member, isLost, sentAt: now) }
@@ -107,6 +109,7 @@ extension PostgresPool {
     ) {
         grouping.returned(count, waiting: inbox.count, sentAt: sentAt, at: Stopwatch.nanoseconds())
         if !left.isEmpty { inbox.putBack(left) }
+        if readMember?.member == member { readMember?.load -= 1 }
         // The others must not be sent where nothing arrives.
         if isLost { lost(member) } else { release(member) }
         if !isSendingReads { sendReads() }

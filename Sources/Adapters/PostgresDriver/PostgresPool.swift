@@ -24,6 +24,8 @@ package actor PostgresPool {
     nonisolated let nextRead = Atomic<UInt64>(0)
     var grouping = ReadGrouping()
     var isSendingReads = false
+    /// Where reads went last, and how many messages of them are there. The next behind one find the server awake.
+    var readMember: PoolBook.Preference?
     /// The ticket of the seat that reads wait for.
     var readSeat: UInt64?
     private var lastTicket: UInt64 = 0
@@ -159,10 +161,10 @@ package actor PostgresPool {
     }
 
     /// Asks for a connection for reads; see ``sendReads(on:)`` and ``refuseReads()``.
-    func askForReads(until deadline: UInt64, at now: UInt64) {
+    func askForReads(until deadline: UInt64, at now: UInt64, preferring preferred: PoolBook.Preference?) {
         lastTicket += 1
         readSeat = lastTicket
-        perform(book.ask(lastTicket, isExclusive: false, at: now, until: deadline))
+        perform(book.ask(lastTicket, isExclusive: false, at: now, until: deadline, preferring: preferred))
     }
 
     func noteGranted(_ count: Int, waited: UInt64) {

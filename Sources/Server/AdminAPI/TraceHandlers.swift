@@ -10,7 +10,8 @@ enum TraceHandlers {
 
     static let routes: [AdminRoute] = [
         .init(
-            "GET", "/api/v1/data/traces/{id}", tag: "data", "One trace, with its token", answer: .plain("Trace"),
+            "GET", "/api/v1/data/traces/{id}", tag: "data", "One trace, with its token", query: ["token"],
+            answer: .plain("Trace"),
             access: .open
         ) { try await readForCaller($0, $1) },
         .init(

@@ -14,7 +14,12 @@ package enum SettingsReader {
             for (key, value) in try flatten(file) { try apply(key, value, from: file.name, to: &settings) }
         }
         for (variable, value) in environment.sorted(by: { $0.key < $1.key }) {
-            guard variable.hasPrefix("WEIR_"), variable.contains("__") || variable == "WEIR_ENVIRONMENT" else {
+            guard variable.hasPrefix("WEIR_") else { continue }
+            guard variable.contains("__") || variable == "WEIR_ENVIRONMENT" else {
+                // Variables of other things begin so too; one that means a setting is a mistake that nobody would notice.
+                if let meant = SettingKey.all.first(where: { Self.joined($0.variable) == variable }) {
+                    throw SettingsError("The environment variable \(variable) sets nothing.\(hint(meant.variable))")
+                }
                 continue
             }
             guard let key = SettingKey.all.first(where: { $0.variable == variable }) else {
@@ -27,6 +32,9 @@ package enum SettingsReader {
         try check(settings)
         return settings
     }
+
+    /// With one underscore where two belong.
+    private static func joined(_ variable: String) -> String { variable.replacing("__", with: "_") }
 
     private static func hint(_ nearest: String?) -> String { nearest.map { " Did you mean \($0)?" } ?? "" }
 

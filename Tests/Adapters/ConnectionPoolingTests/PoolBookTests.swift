@@ -218,4 +218,26 @@ import Testing
         let granted = (2...9).map { member($0, 10 * Self.millisecond) }
         #expect(slow != nil && granted.allSatisfy { $0 != nil && $0 != slow })
     }
+
+    @Test func `a preferred connection is shared while it has what is said and nothing long`() {
+        var limits = PoolLimits()
+        limits.mostConnections = 2
+        limits.leastConnections = 2
+        var book = PoolBook(limits)
+        _ = book.tick(at: 1)
+        _ = book.opened(1, at: 1, spread: 0)
+        _ = book.opened(2, at: 1, spread: 0)
+        var ticket: UInt64 = 0
+        func member(load: Int, _ now: UInt64) -> UInt64? {
+            ticket += 1
+            let asked = book.ask(
+                ticket, isExclusive: false, at: now, preferring: .init(member: 1, load: load))
+            for case .grant(ticket, let member) in asked { return member }
+            return nil
+        }
+        #expect(member(load: 0, 1) == 1 && member(load: 1, 1) == 1, "it is preferred, though the other is idle")
+        #expect(member(load: 1, 1) == 2, "somebody else is there too")
+        _ = book.released(2, at: 9 * Self.millisecond)
+        #expect(member(load: 2, 10 * Self.millisecond) == 2, "it works on something long")
+    }
 }

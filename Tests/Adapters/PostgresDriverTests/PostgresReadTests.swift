@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test func `without a server they are refused in time, and all of them`() async throws {
-        let (refused, took) = try await withPool(.direct, "postgres://u@127.0.0.1:1/d", { $0.wait = 300_000_000 }) {
+        let (refused, took) = try await withPool(.direct, "postgres://u@127.0.0.1:1/d", { $0.wait = 1_000_000_000 }) {
             pool in
             let start = ContinuousClock.now
             let refused = await withTaskGroup(of: Bool.self) { group in
@@ -136,7 +136,7 @@ import Testing
             return (refused, ContinuousClock.now - start)
         }
 
-        #expect(refused == 40 && took < .milliseconds(1500))
+        #expect(refused == 40 && took < .seconds(4))
     }
 
     @Test func `a closed pool refuses, those that wait too`() async throws {

@@ -198,6 +198,16 @@ import Testing
         #expect(good.code == 0 && good.output.contains("server.port = 9999"))
     }
 
+    @Test func `every setting is in the list of settings`() throws {
+        var folder = URL(fileURLWithPath: #filePath)
+        for _ in 0..<4 { folder.deleteLastPathComponent() }
+        let page = try String(contentsOf: folder.appendingPathComponent("docs/settings.md"), encoding: .utf8)
+
+        let keys = try RunningWeir.command(["config", "keys"])
+
+        #expect(keys.output == page, "`make docs` writes it anew")
+    }
+
     @Test func `rules are evaluated from arguments and from lines`() throws {
         let one = try RunningWeir.command(["logic", #"{"+":[1,{"var":"a"}]}"#, #"{"a":2}"#])
         let lines = try RunningWeir.command(

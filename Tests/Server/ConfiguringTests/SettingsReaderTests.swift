@@ -80,6 +80,7 @@ import Testing
 
     @Test func `a variable that sets nothing stops the start`() {
         #expect(message(environment: ["WEIR_SERVER__PROT": "1"]).contains("WEIR_SERVER__PORT"))
+        #expect(message(environment: ["WEIR_STORAGE_URL": "sqlite:x"]).contains("WEIR_STORAGE__URL"))
     }
 
     @Test(arguments: ["0.0.0.0", "192.168.1.1", "::", "example.org"])

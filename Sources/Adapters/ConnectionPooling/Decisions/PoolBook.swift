@@ -29,10 +29,22 @@ package struct PoolBook: Sendable {
         package var waitsSince: UInt64 = 0
     }
 
+    /// A connection to share, if it works on nothing long, and on so many batches.
+    package struct Preference: Sendable {
+        package var member: UInt64
+        package var load: Int
+
+        package init(member: UInt64, load: Int) {
+            self.member = member
+            self.load = load
+        }
+    }
+
     private struct Waiter: Sendable {
         var ticket: UInt64
         var isExclusive: Bool
         var deadline: UInt64
+        var preferred: Preference?
     }
 
     package let limits: PoolLimits
@@ -51,12 +63,18 @@ package struct PoolBook: Sendable {
 
     // MARK: Asking and giving back
 
-    /// - Parameter deadline: until when the caller waits; nil for as long as the limits say.
+    /// - Parameters:
+    ///   - deadline: until when the caller waits; nil for as long as the limits say.
+    ///   - preferred: a connection to share, though others have less to do.
     package mutating func ask(
-        _ ticket: UInt64, isExclusive: Bool, at now: UInt64, until deadline: UInt64? = nil
+        _ ticket: UInt64, isExclusive: Bool, at now: UInt64, until deadline: UInt64? = nil,
+        preferring preferred: Preference? = nil
     ) -> [Action] {
         guard waiters.count < limits.mostWaiting else { return [.refuse(ticket: ticket)] }
-        waiters.append(Waiter(ticket: ticket, isExclusive: isExclusive, deadline: deadline ?? now + limits.wait))
+        waiters.append(
+            Waiter(
+                ticket: ticket, isExclusive: isExclusive, deadline: deadline ?? now + limits.wait, preferred: preferred)
+        )
         return settle(at: now)
     }
 
@@ -160,7 +178,7 @@ package struct PoolBook: Sendable {
         var left: [Waiter] = []
         var wantsMore = false
         for waiter in waiters {
-            let place = waiter.isExclusive ? placeAlone(waiter.ticket, now) : placeShared(now)
+            let place = waiter.isExclusive ? placeAlone(waiter.ticket, now) : placeShared(now, waiter.preferred)
             guard let place else {
                 left.append(waiter)
                 wantsMore = true
@@ -187,13 +205,14 @@ package struct PoolBook: Sendable {
         return actions
     }
 
-    private func placeShared(_ now: UInt64) -> Int? {
+    private func placeShared(_ now: UInt64, _ preferred: Preference?) -> Int? {
         var best: Int?
         for place in members.indices {
             let member = members[place]
             guard !member.isLent, member.reservedFor == nil, member.load < limits.depth, member.endsAt > now else {
                 continue
             }
+            if member.id == preferred?.member, member.load == preferred?.load, !isSlow(member, now) { return place }
             if best.map({ isBefore(member, members[$0], now) }) ?? true { best = place }
         }
         return best
@@ -201,8 +220,12 @@ package struct PoolBook: Sendable {
 
     /// Whoever comes to one that works on something long waits for that: those are last.
     private func isBefore(_ left: Member, _ right: Member, _ now: UInt64) -> Bool {
-        func isSlow(_ member: Member) -> Bool { member.load > 0 && now > member.waitsSince + Self.long }
-        return isSlow(left) == isSlow(right) ? left.load < right.load : isSlow(right)
+        let (isLeftSlow, isRightSlow) = (isSlow(left, now), isSlow(right, now))
+        return isLeftSlow == isRightSlow ? left.load < right.load : isRightSlow
+    }
+
+    private func isSlow(_ member: Member, _ now: UInt64) -> Bool {
+        member.load > 0 && now > member.waitsSince + Self.long
     }
 
     /// What takes longer than that (2 ms) is long.

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import re
 import statistics
 import subprocess
@@ -17,6 +16,7 @@ import time
 import urllib.request
 
 sys.argv, ARGUMENTS = sys.argv[:1], sys.argv[1:]
+import report
 import run  # what is measured in one instance, and how
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -150,7 +150,7 @@ def main():
     results = {"rounds": ROUNDS, "seconds": SECONDS, "postgres": postgres(), "redis": redis(),
                "queue": queue(), "two_instances": instances()}
     (ROOT / "Benchmarks" / "cluster-results.json").write_text(json.dumps(results, indent=2) + "\n")
-    print(json.dumps(results, indent=2))
+    print(report.write())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Usage: python3 Benchmarks/run.py [rounds] [seconds]; needs wrk, nginx and the re
 import json
 import os
 import pathlib
-import platform
 import re
 import shutil
 import socket
@@ -17,6 +16,8 @@ import tempfile
 import threading
 import time
 import urllib.request
+
+import report
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WEIR = ROOT / ".build-release" / "release" / "weir"
@@ -270,27 +271,7 @@ def write(found, ready_ms, idle_mb, done_rate, documents, rules):
              "J_accept_to_done_per_second": round(done_rate), "json": documents, "jsonlogic": rules}
     (ROOT / "Benchmarks" / "results.json").write_text(json.dumps(
         {"rounds": ROUNDS, "seconds": SECONDS, "scenarios": rows, **extra}, indent=2) + "\n")
-    text = ["# Benchmarks", "", f"`make bench`: {ROUNDS} rounds of {SECONDS} s, medians; the server pinned to one processor, "
-             f"`wrk` with 50 connections to the other; nginx `return 200` in the same rounds. {os.cpu_count()} shared processors, "
-             f"{platform.system()} {platform.machine()}. Quote the ratios.", "",
-             "| scenario | requests/s | ratio to nginx | target | p50 ms | p99 ms | not 2xx |", "|---|---|---|---|---|---|---|"]
-    for name, row in rows.items():
-        target = f">= {row['target']:.2f}" if row["target"] else ""
-        text.append(f"| {name} | {row['requests_per_second']:,} | {row['ratio_to_nginx']} | {target} | {row['p50_ms']:.2f} "
-                     f"| {row['p99_ms']:.2f} | {row['errors']} |")
-    text += ["", f"J accept to done: {round(done_rate):,} per second (target 5,000). Idle memory: {idle_mb:.1f} MB (target 40). "
-              f"Start to ready: {ready_ms:.0f} ms (target 200).", "",
-              "G counts refusals (429) as not 2xx: that is what it measures. K is measured against nginx `proxy_pass` to the same echo.", "",
-              "## JSONLogic", "", "Each rule compiled once, medians of 9 rounds in this run, nanoseconds for one evaluation.", "",
-              "| rule | weir, parsed data | datalogic-py, parsed data | weir, from text | datalogic-py, from text |", "|---|---|---|---|---|"]
-    for name, row in rules.items():
-        text.append(f"| {name} | {row['weir']['parsed_ns']:,} | {row['datalogic_py']['parsed_ns']:,} | {row['weir']['text_ns']:,} "
-                    f"| {row['datalogic_py']['text_ns']:,} |")
-    text += ["", "## JSON", "", f"A document of {documents['bytes']:,} bytes: weir reads it into its values in {documents['read_ns']:,} ns "
-             f"and writes it in {documents['write_ns']:,} ns. simdjson reads it into its own DOM and visits it in "
-             f"{documents['simdjson_visit_ns']:,} ns, and on into values such as ours in {documents['simdjson_keep_ns']:,} ns."]
-    (ROOT / "BENCHMARKS.md").write_text("\n".join(text) + "\n")
-    print("\n".join(text))
+    print(report.write())
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ import Testing
         #expect(try value("acquisitions_total", #"{outcome="granted"}"#) > 0)
         #expect(try value("acquisitions_total", #"{outcome="refused"}"#) == 0)
         #expect(try value("wait_seconds_total") > 0 && value("retries_total") >= 0)
+        let text = String(decoding: try client.call("GET", "/metrics").body, as: UTF8.self)
+        let checked = try Tool.run(["promtool", "check", "metrics"], input: text)
+        #expect(checked.status == 0 && checked.output.isEmpty, "\(checked)")
 
         server.stop(.fast)
         #expect(try RunningWeir.eventually { try value("connection_events_total", #"{event="lost"}"#) >= 2 })

@@ -335,7 +335,7 @@ let package = Package(
         .testTarget(
             name: "PostgresDriverTests",
             dependencies: [
-                "ConnectionPooling", "CPostgres", "PostgresDriver", "RealServices", "Storage", "Vocabulary",
+                "ConnectionPooling", "CPostgres", "PostgresDriver", "RealServices", "Seeds", "Storage", "Vocabulary",
             ], path: "Tests/Adapters/PostgresDriverTests"),
         .testTarget(
             name: "StoragePostgresTests",

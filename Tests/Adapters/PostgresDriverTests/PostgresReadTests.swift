@@ -13,13 +13,13 @@ import Testing
     enum Way: CaseIterable { case direct, pooled }
 
     private func withPool<Result: Sendable>(
-        _ way: Way = .direct, _ url: String? = nil, _ set: (inout PoolLimits) -> Void = { _ in },
+        _ way: Way = .direct, _ url: String? = nil, wait: UInt64 = 15_000_000_000, least: Int = 0,
         _ body: (PostgresPool) async throws -> Result
     ) async throws -> Result {
         var limits = PoolLimits()
         limits.mostConnections = 3
-        limits.wait = 15_000_000_000
-        set(&limits)
+        limits.leastConnections = least
+        limits.wait = wait
         let usual = try way == .direct ? RealPostgres.shared().url() : RealPgBouncer.shared().url()
         let pool = PostgresPool(url: url ?? usual, limits: limits)
         do {
@@ -38,7 +38,7 @@ import Testing
 
     /// Divides by nothing once in seven.
     @Test(arguments: Way.allCases) func `each caller has its own answer, though others fail`(_ way: Way) async throws {
-        let (right, failed) = try await withPool(way) { pool in
+        let counts = try await withPool(way) { pool in
             await withTaskGroup(of: Bool?.self) { group in
                 for caller in 0..<64 {
                     group.addTask {
@@ -57,15 +57,15 @@ import Testing
                         return true
                     }
                 }
-                return await group.reduce(into: (0, 0)) { $1 == true ? ($0.0 += 1) : ($0.1 += 1) }
+                return await group.reduce(into: [false: 0, true: 0]) { $0[$1 ?? false, default: 0] += 1 }
             }
         }
 
-        #expect(right == 64 && failed == 0)
+        #expect(counts[true] == 64)
     }
 
     @Test func `a caller that leaves does so at once, and takes nobody with it`() async throws {
-        let (left, others) = try await withPool(.direct, nil, { $0.leastConnections = 3 }) { pool in
+        let (left, others) = try await withPool(least: 3) { pool in
             try await eventually { pool.figures.open == 3 }
             let slow = Task { try await pool.read([PostgresStatement("SELECT pg_sleep(30)")]) }
             try await eventually { pool.figures.granted > 0 }
@@ -121,7 +121,7 @@ import Testing
     }
 
     @Test func `without a server they are refused in time, and all of them`() async throws {
-        let (refused, took) = try await withPool(.direct, "postgres://u@127.0.0.1:1/d", { $0.wait = 1_000_000_000 }) {
+        let (refused, took) = try await withPool(.direct, "postgres://u@127.0.0.1:1/d", wait: 1_000_000_000) {
             pool in
             let start = ContinuousClock.now
             let refused = await withTaskGroup(of: Bool.self) { group in

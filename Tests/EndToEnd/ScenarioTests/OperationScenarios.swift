@@ -92,11 +92,18 @@ import Testing
     }
 
     @Test func `behind a trusted proxy the client it names counts, and nobody else's word does`() throws {
-        let settings = ["rate_limit.enabled=true", "rate_limit.default_rps=1", "rate_limit.default_burst=1"]
+        // Without a key, the admin API would answer to nobody for whom a proxy asks.
+        let settings = [
+            "rate_limit.enabled=true", "rate_limit.default_rps=1", "rate_limit.default_burst=1",
+            "admin_auth.api_keys=open-sesame",
+        ]
         let trusting = try RunningWeir(settings + ["rate_limit.trusted_proxies=127.0.0.1"])
         let client = Client(trusting.port)
         func ask(_ client: Client, _ forwarded: String) throws -> Int {
-            try client.call("GET", "\(Client.admin)/workflows", headers: ["X-Forwarded-For: \(forwarded)"]).status
+            try client.call(
+                "GET", "\(Client.admin)/workflows",
+                headers: ["X-Forwarded-For: \(forwarded)", "Authorization: Bearer open-sesame"]
+            ).status
         }
 
         #expect(try ask(client, "10.0.0.1") == 200)
@@ -107,6 +114,19 @@ import Testing
         let direct = Client(weir.port)
         #expect(try ask(direct, "10.0.0.1") == 200)
         #expect(try ask(direct, "10.0.0.2") == 429)
+    }
+
+    @Test func `without a key nobody elsewhere uses the admin API, through whatever proxy`() throws {
+        for settings in [["rate_limit.trusted_proxies=127.0.0.1"], []] {
+            let weir = try RunningWeir(settings)
+            let client = Client(weir.port)
+            func ask(_ forwarded: String) throws -> Int {
+                try client.call("GET", "\(Client.admin)/workflows", headers: ["X-Forwarded-For: \(forwarded)"]).status
+            }
+
+            #expect(try ask("192.0.2.2") == 403 && ask("127.0.0.1") == 200)
+            withExtendedLifetime(weir) {}
+        }
     }
 
     @Test func `the file, the environment and flags set the server up, the later over the earlier`() throws {

@@ -54,7 +54,7 @@ bench-cluster: ## Measure the drivers, PostgreSQL as the queue, and two instance
 soak: ## Run the bad days of a cluster at their full length (about 20 minutes)
 	@scripts/bootstrap --test
 	@$(SWIFT) build --build-tests
-	@WEIR_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter '^ScenarioTests\..*(Days|Cluster)'
+	@WEIR_SOAK=1 $(SWIFT) test --skip-build --no-parallel --filter '^ScenarioTests\..*(Days|Cluster|Sharing)'
 
 docs: bootstrap ## Write the OpenAPI file and the list of settings from the program
 	@$(SWIFT) run weir openapi > api/openapi.json

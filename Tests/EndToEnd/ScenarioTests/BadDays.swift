@@ -127,6 +127,20 @@ import Testing
         #expect(half.read()?.status == 200)
     }
 
+    @Test func `how long a body was on its way is not the workflow's time`() throws {
+        let weir = try RunningWeir()
+        let other = Client(weir.port)
+        try other.deploy("w", tasks: Client.parse, channel: #","config":{"timeout_ms":200}"#)
+        let slow = Client(weir.port)
+        let request = Client.request("POST", "\(Client.data)/w", #"{"n":1}"#)
+        #expect(slow.write(Array(request.dropLast(3))))
+        let end = Date.now + 0.5
+        while Date.now < end { #expect(try other.call("GET", "/healthz").status == 200) }
+        #expect(slow.write(Array(request.suffix(3))))
+
+        #expect(slow.read()?.status == 200)
+    }
+
     @Test func `SIGTERM under load drops nothing`() throws {
         let weir = try RunningWeir()
         // Long enough to be under way when the signal comes, short enough for a debug build beside other tests.

@@ -148,6 +148,25 @@ import Testing
         try checkAccepted(accepted, cluster)
     }
 
+    @Test func `while no instance is ready, callers still get what needs no database`() throws {
+        let cluster = try LocalCluster(arguments: ["--apply", LocalCluster.root.path + "/Examples/orders"])
+        func call() throws -> Client.Reply {
+            try Client(cluster.proxyPort).call("POST", "\(Client.data)/orders", #"{"data":{"amount":750}}"#)
+        }
+        #expect(try call().status == 200)
+        try cluster.tell("kill postgres")
+        try wait("none is ready", seconds: 30) {
+            try cluster.ports.allSatisfy { try Client($0).call("GET", "/readyz").status == 503 }
+        }
+        try wait("HAProxy knows", seconds: 10) { try call().status == 200 }
+
+        for _ in 0..<20 { #expect(try call().status == 200) }
+        try cluster.tell("start postgres")
+        try wait("all are ready", seconds: 30) {
+            try cluster.ports.allSatisfy { try Client($0).call("GET", "/readyz").status == 200 }
+        }
+    }
+
     @Test func `instances that start together with the same files come up together`() throws {
         for _ in 0..<(LocalCluster.isSoak ? 5 : 1) {
             let cluster = try LocalCluster(arguments: ["--apply", LocalCluster.root.path + "/Examples/orders"])

@@ -51,6 +51,12 @@ import Testing
             "get",
             tasks: Client.parse + ","
                 + sql("g", "db_read", "SELECT * FROM items WHERE name = ?", #"[{"var":"data.in.name"}]"#))
+        try client.deploy(
+            "give",
+            tasks: Client.parse + ","
+                + sql(
+                    "r", "db_write", "INSERT INTO items (name) VALUES ('a'), ('b') RETURNING id", "[]",
+                    output: "data.done"))
         let name = "x'; DROP TABLE items; -- ☃"
 
         let made = try client.call("POST", "\(Client.data)/make", "{}")
@@ -66,6 +72,8 @@ import Testing
         #expect(row?["raw"] as? String == "AP8=" && (row?["more"] as? [Any])?.count == 2)
         #expect(row?["at"] as? String == "2026-01-02T03:04:05Z" && row?["id"] as? Int == 1)
         #expect(!text(shown).contains("socket"))
+        let given = try client.call("POST", "\(Client.data)/give", "{}").data["done"] as? [String: Any]
+        #expect(given?["rows_affected"] as? Int == 2 && (given?["rows"] as? [Any])?.count == 2, "\(given ?? [:])")
     }
 
     @Test func `what only reads changes nothing, and a result has bounds in rows and in time`() throws {

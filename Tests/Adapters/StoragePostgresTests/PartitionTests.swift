@@ -78,6 +78,19 @@ import Vocabulary
         }
     }
 
+    @Test func `who leads no more drops no partition`() async throws {
+        try await Self.withDatabase { store, pool in
+            let day = try await Self.makeDay(pool, 18_000)
+            _ = try await store.write(inserts: [Self.trace(at: day + .seconds(43_200))], settlements: [])
+            try await pool.run([PostgresStatement("UPDATE numbers SET value = 5 WHERE name = 'schedule_epoch'")])
+
+            await #expect(throws: StorageFailure.conflict) {
+                try await store.deleteTraces(before: day + .seconds(86_400), limit: 2000, epoch: 4)
+            }
+            #expect(try await Self.count(pool, "traces_day") == 1)
+        }
+    }
+
     @Test func `rows that come late or from the future have a place, and move to their partition when it is made`()
         async throws
     {

@@ -114,4 +114,23 @@ import Vocabulary
         standing.noteBeat(sentAt: 2, answeredAt: 3, view: view(nil, alive: [record("a"), other]))
         #expect(standing.candidacy(at: 3) == .vacant)
     }
+
+    @Test func `what cannot have come to be since is told from what can`() {
+        var last = ClusterView.Wanted()
+        (last.generation, last.adminKeys, last.reloads, last.newest) = (4, 2, 1, 6)
+        last.announcedAt = Timestamp(microseconds: 100)
+        func isRewound(_ change: (inout ClusterView.Wanted) -> Void) -> Bool {
+            var next = last
+            change(&next)
+            return next.isRewound(from: last)
+        }
+        let later = Timestamp(microseconds: 200)
+
+        #expect(!isRewound { _ in })
+        #expect(!isRewound { ($0.generation, $0.newest, $0.announcedAt) = (7, 7, later) })
+        #expect(!isRewound { ($0.newest, $0.announcedAt) = (7, later) })
+        #expect(isRewound { $0.generation = 3 } && isRewound { $0.adminKeys = 1 } && isRewound { $0.reloads = 0 })
+        #expect(isRewound { $0.newest = 5 })
+        #expect(isRewound { $0.announcedAt = later }, "the same numbers, reached another time")
+    }
 }

@@ -202,7 +202,8 @@ import Testing
         #expect(book.tick(at: 5 * Self.millisecond).contains(.refuse(ticket: 1)))
     }
 
-    @Test func `who shares comes to one that works on nothing long`() {
+    /// Two connections, open and idle.
+    private static func bookOfTwo() -> PoolBook {
         var limits = PoolLimits()
         limits.mostConnections = 2
         limits.leastConnections = 2
@@ -210,6 +211,11 @@ import Testing
         _ = book.tick(at: 1)
         _ = book.opened(1, at: 1, spread: 0)
         _ = book.opened(2, at: 1, spread: 0)
+        return book
+    }
+
+    @Test func `who shares comes to one that works on nothing long`() {
+        var book = Self.bookOfTwo()
         func member(_ ticket: UInt64, _ now: UInt64) -> UInt64? {
             for case .grant(ticket, let member) in book.ask(ticket, isExclusive: false, at: now) { return member }
             return nil
@@ -220,13 +226,7 @@ import Testing
     }
 
     @Test func `a preferred connection is shared while it has what is said and nothing long`() {
-        var limits = PoolLimits()
-        limits.mostConnections = 2
-        limits.leastConnections = 2
-        var book = PoolBook(limits)
-        _ = book.tick(at: 1)
-        _ = book.opened(1, at: 1, spread: 0)
-        _ = book.opened(2, at: 1, spread: 0)
+        var book = Self.bookOfTwo()
         var ticket: UInt64 = 0
         func member(load: Int, _ now: UInt64) -> UInt64? {
             ticket += 1

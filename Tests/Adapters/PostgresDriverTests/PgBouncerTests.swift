@@ -13,15 +13,7 @@ import Testing
         limits.mostConnections = connections
         limits.statementMilliseconds = statementMilliseconds
         limits.wait = 10_000_000_000
-        let pool = PostgresPool(url: try RealPgBouncer.shared().url(), limits: limits)
-        do {
-            let result = try await body(pool)
-            await pool.close()
-            return result
-        } catch {
-            await pool.close()
-            throw error
-        }
+        return try await PostgresPool.lend(try RealPgBouncer.shared().url(), limits, body)
     }
 
     /// Nine connections, three sessions: what one session has prepared, the next does not know.

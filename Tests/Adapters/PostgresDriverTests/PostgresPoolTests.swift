@@ -10,15 +10,7 @@ import Vocabulary
     private func withPool<Result: Sendable>(
         _ limits: PoolLimits = PoolLimits(), url: String? = nil, _ body: (PostgresPool) async throws -> Result
     ) async throws -> Result {
-        let pool = PostgresPool(url: try url ?? RealPostgres.shared().url(), limits: limits)
-        do {
-            let result = try await body(pool)
-            await pool.close()
-            return result
-        } catch {
-            await pool.close()
-            throw error
-        }
+        return try await PostgresPool.lend(try url ?? RealPostgres.shared().url(), limits, body)
     }
 
     @Test func `every type comes back as it was sent`() async throws {

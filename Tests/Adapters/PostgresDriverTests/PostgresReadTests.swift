@@ -21,15 +21,7 @@ import Testing
         limits.leastConnections = least
         limits.wait = wait
         let usual = try way == .direct ? RealPostgres.shared().url() : RealPgBouncer.shared().url()
-        let pool = PostgresPool(url: url ?? usual, limits: limits)
-        do {
-            let result = try await body(pool)
-            await pool.close()
-            return result
-        } catch {
-            await pool.close()
-            throw error
-        }
+        return try await PostgresPool.lend(url ?? usual, limits, body)
     }
 
     private static func number(_ number: Int) -> PostgresStatement {
